@@ -1,0 +1,63 @@
+package credential
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+)
+
+// Target is everything a source must know to ask for a token, without a secret in it.
+type Target struct {
+	Server    string    // canonical server URL
+	Resource  string    // RFC 8707 resource, byte-exact from the metadata; empty: the parameter is not sent
+	Scopes    []string  // what to ask for, complete
+	Claims    string    // decoded claims challenge (JSON), or empty
+	Account   string    // label or login hint
+	ClientID  string    // empty: the source registers or asks
+	Secret    Secret    // client secret given on the command line or by config, else empty
+	Endpoints Endpoints // of the issuer
+}
+
+// Endpoints is what is remembered of an authorization server, so that a refresh needs no discovery. All URLs have
+// passed CheckEndpoint.
+type Endpoints struct {
+	Issuer        string   `json:"issuer"`
+	Authorization string   `json:"authorization_endpoint,omitempty"`
+	Token         string   `json:"token_endpoint"`
+	Device        string   `json:"device_authorization_endpoint,omitempty"`
+	Registration  string   `json:"registration_endpoint,omitempty"`
+	Revocation    string   `json:"revocation_endpoint,omitempty"`
+	AuthMethods   []string `json:"token_endpoint_auth_methods_supported,omitempty"`
+	GrantTypes    []string `json:"grant_types_supported,omitempty"`
+	Scopes        []string `json:"scopes_supported,omitempty"`
+	PKCE          []string `json:"code_challenge_methods_supported,omitempty"`
+	IssInResponse bool     `json:"authorization_response_iss_parameter_supported,omitempty"`
+	ClientIDDocs  bool     `json:"client_id_metadata_document_supported,omitempty"`
+}
+
+// Answer is what a source brings home.
+type Answer struct {
+	Token          Token
+	Grant          Grant     // after Interactive: complete; after Silent: as handed to keep
+	ClientID       string    // the client that was used (registered, perhaps)
+	AuthMethod     string    // token endpoint authentication in use: none, client_secret_basic or client_secret_post
+	User           string    // what the identity provider calls the person, for display; may be empty
+	RefreshExpires time.Time // known end of the refresh token; zero: unknown
+}
+
+// SignInID names a sign-in: the first 20 hexadecimal digits of a hash over issuer, client, account and the resource
+// its refresh token is bound to (empty for Entra, whose refresh tokens serve every resource of the tenant).
+func SignInID(issuer, clientID, account, resource string) string {
+	return hashID(issuer, clientID, account, resource)
+}
+
+// TokenID names an access token: a hash over the sign-in, the full resource, the server and the sorted scopes.
+func TokenID(signIn, server, resource string, scopes []string) string {
+	return hashID(append([]string{signIn, server, resource}, SortScopes(scopes)...)...)
+}
+
+func hashID(parts ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\n")))
+	return hex.EncodeToString(sum[:10])
+}

@@ -1,0 +1,69 @@
+package credential
+
+import "time"
+
+// Query is what a caller asks for. URL is canonical (see ParseServerURL).
+type Query struct {
+	URL       string   // the MCP server, canonical
+	OriginOf  bool     // the caller named only an origin (git without a path): answered where it has one known server
+	Account   string   // label of the sign-in; empty means the server's default
+	ClientID  string   // OAuth client; empty means the one of the sign-in
+	Scopes    []string // scopes asked for besides the approved ones (--scope)
+	Challenge string   // a WWW-Authenticate value to answer (--challenge)
+}
+
+// Token is one access token (RFC 6749 section 5.1) with what we know of it.
+type Token struct {
+	Access    Secret
+	Type      string    // "Bearer"
+	Obtained  time.Time // when the authorization server issued it, by our clock
+	Expiry    time.Time // zero: the server did not say
+	RefreshAt time.Time // from here on it is refreshed ahead of its expiry; zero: never
+	Scopes    []string  // granted, as the server echoed them; the requested ones where it did not
+	Account   string    // label, or what the identity provider calls the person
+	Issuer    string
+	Resource  string // the protected resource (RFC 8707) it was asked for, byte-exact
+}
+
+// ExpirySkew is how long before its expiry a token counts as expired: a request needs time to arrive.
+const ExpirySkew = 10 * time.Second
+
+// Valid reports whether the token can still be handed out at now. A token whose whole life is shorter than ten times
+// ExpirySkew is valid up to a tenth of its life before its end.
+func (t Token) Valid(now time.Time) bool {
+	if t.Access.IsZero() {
+		return false
+	}
+	if t.Expiry.IsZero() {
+		return true
+	}
+	skew := min(ExpirySkew, t.Expiry.Sub(t.Obtained)/10)
+	return now.Add(skew).Before(t.Expiry) && !now.Before(t.Obtained.Add(-ClockTolerance))
+}
+
+// ClockTolerance is how far the clock may have gone back since a token was obtained before the token is distrusted:
+// its expiry was computed by a clock that has turned out to be wrong.
+const ClockTolerance = 5 * time.Minute
+
+// Due reports whether the token is inside its refresh window at now.
+func (t Token) Due(now time.Time) bool {
+	return !t.RefreshAt.IsZero() && !now.Before(t.RefreshAt)
+}
+
+// RefreshWindow returns when a token that lives from obtained to expiry should be refreshed ahead of time: in the last
+// fifth of its life. jitter in [0,1) spreads the callers of many machines over a tenth of that window, early side.
+func RefreshWindow(obtained, expiry time.Time, jitter float64) time.Time {
+	if expiry.IsZero() {
+		return time.Time{}
+	}
+	window := expiry.Sub(obtained) / 5
+	spread := time.Duration(float64(window) / 10 * jitter)
+	return expiry.Add(-window - spread)
+}
+
+// Grant is the secret half of a sign-in, as the keychain keeps it.
+type Grant struct {
+	RefreshToken Secret
+	ClientSecret Secret // of a confidential or dynamically registered client; usually empty
+	DataKey      Secret // 32 random bytes that seal the access tokens of this sign-in
+}
