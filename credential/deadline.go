@@ -1,0 +1,20 @@
+package credential
+
+import "time"
+
+// Every wait in the product ends; these are the ends, in one place.
+const (
+	WaitDefault   = 8 * time.Second        // a caller of get waits this long for a refresh or a sign-in (--wait); hosts kill us after 10 s
+	StdinSilence  = 2 * time.Second        // stdin that stays silent this long is refused
+	KeychainCall  = 4 * time.Second        // one conversation with a keychain that may not ask anybody
+	KeychainAsk   = 2 * time.Minute        // the same while a person may be asked to unlock it
+	LockWait      = 45 * time.Second       // a detached refresh waits this long for the sign-in's lock
+	LockShort     = 2 * time.Second        // a caller that waits on its own behalf waits this long
+	HTTPConnect   = 5 * time.Second        // dial and TLS handshake
+	HTTPMetadata  = 10 * time.Second       // one metadata document or registration
+	HTTPToken     = 30 * time.Second       // one token request: once it is sent, the answer may hold the only copy of a rotated token
+	RefreshTotal  = 60 * time.Second       // one detached refresh, retries included
+	SignInTotal   = 10 * time.Minute       // one sign-in, from the first request to the redeemed code
+	PromptRest    = 10 * time.Minute       // cooldown between two sign-ins that get offers for the same sign-in
+	LoopbackGrace = 250 * time.Millisecond // the loopback server lets the browser finish reading the last page
+)
