@@ -23,6 +23,7 @@ type Token struct {
 	Account   string    // label, or what the identity provider calls the person
 	Issuer    string
 	Resource  string // the protected resource (RFC 8707) it was asked for, byte-exact
+	Server    string // the canonical URL of the server it was approved for; it goes nowhere else
 }
 
 // ExpirySkew is how long before its expiry a token counts as expired: a request needs time to arrive.

@@ -1,0 +1,155 @@
+// Package config reads config.toml from the home directory: what a person has decided once for every caller. A key it
+// does not know is an error that names the line, because a misspelt setting that is ignored is a setting that lies.
+// It is the only importer of go-toml, belongs to the core, and leaves obeying the settings to helper.
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// FileName is the name of the file in the home directory.
+const FileName = "config.toml"
+
+// maxFile bounds the file in bytes.
+const maxFile = 1 << 20
+
+// Config is the whole file. The zero Config is what no file means.
+type Config struct {
+	Store          string            `toml:"store"`           // which keychain; see docs/config.md
+	PassphraseFile string            `toml:"passphrase_file"` // of the encrypted file
+	Prompt         string            `toml:"prompt"`          // never or once
+	Wait           string            `toml:"wait"`            // a Go duration, such as "8s"
+	Notify         bool              `toml:"notify"`
+	Servers        map[string]Server `toml:"servers"` // by server URL
+}
+
+// Server is what the file says about one server.
+type Server struct {
+	Name             string   `toml:"name"`
+	ClientID         string   `toml:"client_id"`
+	ClientSecretFile string   `toml:"client_secret_file"`
+	Scopes           []string `toml:"scopes"`   // replace those that the server publishes
+	Account          string   `toml:"account"`  // the default --account
+	Issuer           string   `toml:"issuer"`   // the only authorization server to accept
+	Resource         string   `toml:"resource"` // accept this resource in the metadata of a server that gets its own wrong
+	Store            string   `toml:"store"`    // keychain for the sign-ins of this server
+	Prompt           string   `toml:"prompt"`
+}
+
+// Load reads path. No file is the zero Config; a file that cannot be used is an error of kind BadInput.
+func Load(path string) (Config, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Config{}, nil
+	}
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxFile) {
+		return Config{}, credential.Fail(credential.BadInput, path+" is not a file of at most 1 MiB", nil)
+	}
+	if err == nil {
+		err = checkOwner(path, info)
+	}
+	var data []byte
+	if err == nil {
+		data, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return Config{}, credential.Fail(credential.BadInput, "cannot read "+path, err)
+	}
+	c, err := Parse(data)
+	if err != nil {
+		return Config{}, credential.Fail(credential.BadInput, path, err)
+	}
+	return c, nil
+}
+
+// Parse decodes and checks the text of a configuration file.
+func Parse(data []byte) (Config, error) {
+	var c Config
+	dec := toml.NewDecoder(strings.NewReader(string(data)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&c); err != nil {
+		return Config{}, describe(err)
+	}
+	return c, c.check()
+}
+
+// describe turns go-toml's errors into one line that names the place.
+func describe(err error) error {
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
+		e := unknown.Errors[0]
+		row, _ := e.Position()
+		return errors.New("line " + strconv.Itoa(row) + ": unknown setting " + strconv.Quote(strings.Join(e.Key(), ".")))
+	}
+	var syntax *toml.DecodeError
+	if errors.As(err, &syntax) {
+		row, _ := syntax.Position()
+		return errors.New("line " + strconv.Itoa(row) + ": " + strings.TrimPrefix(syntax.Error(), "toml: "))
+	}
+	return err
+}
+
+func (c *Config) check() error {
+	if err := checkPrompt("prompt", c.Prompt); err != nil {
+		return err
+	}
+	if _, err := c.WaitTime(); err != nil {
+		return err
+	}
+	servers := make(map[string]Server, len(c.Servers))
+	for raw, s := range c.Servers {
+		url, err := credential.ParseServerURL(raw)
+		if err != nil {
+			return errors.New("servers." + strconv.Quote(raw) + ": " + err.Error())
+		}
+		if err := s.check(); err != nil {
+			return errors.New("servers." + strconv.Quote(raw) + "." + err.Error())
+		}
+		servers[url] = s
+	}
+	c.Servers = servers
+	return nil
+}
+
+func (s Server) check() error {
+	for _, scope := range s.Scopes {
+		if !credential.CheckScope(scope) {
+			return errors.New("scopes: " + strconv.Quote(scope) + " is not a scope")
+		}
+	}
+	if s.Issuer != "" {
+		if err := credential.CheckEndpoint(s.Issuer, "issuer"); err != nil {
+			return err
+		}
+	}
+	return checkPrompt("prompt", s.Prompt)
+}
+
+func checkPrompt(key, value string) error {
+	switch value {
+	case "", "never", "once":
+		return nil
+	}
+	return errors.New(key + " is " + strconv.Quote(value) + "; it can be \"never\" or \"once\"")
+}
+
+// WaitTime returns the wait setting, or 0 where there is none.
+func (c Config) WaitTime() (time.Duration, error) {
+	if c.Wait == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(c.Wait)
+	if err != nil || d < 0 {
+		return 0, errors.New("wait is " + strconv.Quote(c.Wait) + "; it must be a duration such as \"8s\"")
+	}
+	return d, nil
+}
