@@ -1,0 +1,136 @@
+// Package protocol turns what a caller writes into a Request and a token into what that caller reads, one file per wire
+// format. It leaves finding the token, waiting for stdin and choosing an exit code to others.
+package protocol
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// Format is one row of the table: a wire format that some caller speaks.
+type Format struct {
+	Name string // as in --input and --output
+	Doc  string // one line for help
+
+	// Decode reads one request of at most 64 KiB; nil: the format is for answers only. Its errors are of kind BadInput,
+	// NotFound (git: a request for something that is never an MCP server) or whatever reading returned.
+	Decode func(io.Reader) (Request, error)
+
+	// Encode checks everything, then writes the whole answer with one Write; on any other error w is untouched. nil: the
+	// format is for requests only.
+	Encode func(io.Writer, Request, credential.Token) error
+
+	// Missing is the whole of stdout for a server that nobody has signed in to.
+	Missing string
+}
+
+// Formats returns the table, in the order of the documentation.
+func Formats() []Format {
+	return []Format{
+		{Name: "git", Doc: "key=value lines of git credential helpers", Decode: decodeGit, Encode: encodeGit},
+		{Name: "headers", Doc: "JSON object of HTTP headers, for MCP hosts", Encode: encodeHeaders},
+		{Name: "token", Doc: "the access token alone, on one line", Encode: encodeToken},
+		{Name: "header", Doc: "one Authorization header line, for curl -H @file", Encode: encodeHeader},
+		{Name: "json", Doc: "JSON object with token, expiry, scopes, account and issuer", Decode: decodeJSON, Encode: encodeJSON},
+	}
+}
+
+// ByName returns the format called name. Errors are of kind Usage and list the names.
+func ByName(name string) (Format, error) {
+	var names []string
+	for _, f := range Formats() {
+		if f.Name == name {
+			return f, nil
+		}
+		names = append(names, f.Name)
+	}
+	return Format{}, credential.Fail(credential.Usage, "there is no such format; choose one of "+strings.Join(names, ", "), nil)
+}
+
+// Decode reads one request in the format called name, or where name is empty in the one that the first byte tells: "{"
+// begins json, anything else is git. It returns as soon as the request is complete: for git at an empty line or the
+// end of r, for json at the end of r. The Request's Format is set on errors too, where one was found out.
+func Decode(r io.Reader, name string) (Request, error) {
+	if name == "" {
+		buffered := bufio.NewReader(r)
+		first, err := buffered.Peek(1)
+		if err != nil {
+			return Request{}, readError(err)
+		}
+		name, r = "git", buffered
+		if first[0] == '{' {
+			name = "json"
+		}
+	}
+	f, err := ByName(name)
+	if err != nil {
+		return Request{}, err
+	}
+	if f.Decode == nil {
+		return Request{}, credential.Fail(credential.Usage, "the format "+name+" is for answers only; requests are git or json", nil)
+	}
+	req, err := f.Decode(r)
+	req.Format = name
+	return req, err
+}
+
+// NotFound writes to w what the format's callers expect for a server that nobody has signed in to: nothing, for every
+// format of today. Errors are of kind Usage for an unknown format and Internal where w fails.
+func NotFound(w io.Writer, format string) error {
+	f, err := ByName(format)
+	if err != nil || f.Missing == "" {
+		return err
+	}
+	return write(w, f.Missing)
+}
+
+// maxRequest bounds a request in bytes. git's own limit for one line is 65535.
+const maxRequest = 64 << 10
+
+// limited reads at most left bytes; one more is an error of kind BadInput, so that a cut request never looks whole.
+type limited struct {
+	r    io.Reader
+	left int
+}
+
+func (l *limited) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p[:min(len(p), l.left+1)])
+	if n > l.left {
+		return 0, credential.Fail(credential.BadInput, "the request is longer than 64 KiB", nil)
+	}
+	l.left -= n
+	return n, err
+}
+
+// readError gives a failed read its kind. An error that has one already (a silent stdin, say) passes unchanged.
+func readError(err error) error {
+	var known *credential.Error
+	switch {
+	case errors.As(err, &known):
+		return err
+	case errors.Is(err, io.EOF):
+		return credential.Fail(credential.BadInput, "stdin is empty", nil)
+	}
+	return credential.Fail(credential.Internal, "the request could not be read", err)
+}
+
+// bearer returns the text of a token that may travel as "Authorization: Bearer", and refuses every other one: a token
+// bound to a key (DPoP, PoP) is useless as a bearer, and stray characters forge lines and headers.
+func bearer(t credential.Token) (string, error) {
+	text := t.Access.Reveal()
+	if t.Type != "" && !strings.EqualFold(t.Type, "Bearer") || !credential.CheckBearer(text) {
+		return "", credential.Fail(credential.Hostile, "the access token is not a well-formed bearer token (RFC 6750)", nil)
+	}
+	return text, nil
+}
+
+func write(w io.Writer, answer string) error {
+	if _, err := io.WriteString(w, answer); err != nil {
+		return credential.Fail(credential.Internal, "the answer could not be written", err)
+	}
+	return nil
+}

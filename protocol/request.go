@@ -1,0 +1,73 @@
+package protocol
+
+import (
+	"strings"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// Verb is what a caller wants: the three words of git's credential helpers.
+type Verb string
+
+// The verbs. git asks helpers to ignore every other one in silence (gitcredentials, "Custom helpers").
+const (
+	Get   Verb = "get"
+	Store Verb = "store"
+	Erase Verb = "erase"
+)
+
+// Request is one request as its format told it. A format fills what it has words for.
+type Request struct {
+	Query  credential.Query // URL canonical; Scopes are those asked for (get) or granted (store)
+	Format string           // the format that was read, which is also the default for the answer; empty: the URL came by argv
+
+	// Access is the token to store or the refused one to erase. It passes credential.CheckBearer, but only with Type
+	// "Bearer" or with Refresh, Issuer and ClientID has the caller called it an access token: git offers people's
+	// passwords in the same place.
+	Access credential.Secret
+	Type   string    // "Bearer" where the caller said so, else empty
+	Expiry time.Time // of Access; zero: unknown
+
+	Refresh  credential.Secret // store: a refresh token
+	Issuer   string            // store: the authorization server it is from, byte-exact
+	ClientID string            // store: the client it was issued to; also Query.ClientID
+
+	Ours       bool     // git: it carries our own state, so it is our own answer coming back
+	Ephemeral  bool     // git: another helper's credential that must not be kept
+	AuthType   bool     // git: the caller understands authtype and credential
+	State      bool     // git: the caller understands state[]
+	Challenges []string // git: WWW-Authenticate values of the server, as received
+	User       string   // git: the user name to echo
+}
+
+// named reports whether the caller has called Access an access token in so many words.
+func (r *Request) named() bool {
+	return r.Type != "" || !r.Refresh.IsZero() && r.Issuer != "" && r.ClientID != ""
+}
+
+// check judges what every format may carry: the tokens' characters and the issuer. Errors are of kind BadInput.
+func (r *Request) check() error {
+	switch {
+	case !r.Access.IsZero() && !credential.CheckBearer(r.Access.Reveal()):
+		return bad("the access token is not a well-formed bearer token (RFC 6750)")
+	case !visible(r.Refresh.Reveal()):
+		return bad("the refresh token holds characters that no refresh token has (RFC 6749 appendix A.17)")
+	case !visible(r.ClientID):
+		return bad("the client id holds characters that no client id has (RFC 6749 appendix A.1)")
+	case r.Issuer != "" && credential.CheckEndpoint(r.Issuer, "issuer") != nil:
+		return bad("the issuer is not an https URL")
+	}
+	return nil
+}
+
+// maxExpiry is the last second that RFC 3339 can write, in Unix time.
+const maxExpiry = 253402300799
+
+// bad builds an error about the request. No value of the request goes into it: any of them may be a secret.
+func bad(text string) error { return credential.Fail(credential.BadInput, text, nil) }
+
+// visible reports whether s consists of the characters that RFC 6749 appendix A calls VSCHAR.
+func visible(s string) bool {
+	return strings.IndexFunc(s, func(c rune) bool { return c < ' ' || c > '~' }) < 0
+}
