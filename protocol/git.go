@@ -68,13 +68,11 @@ func (r *Request) takeAccess(a attributes) error {
 		}
 		r.Access = credential.NewSecret(pre)
 	}
-	if err := r.check(); err != nil {
-		if !r.named() {
-			return notOurs()
-		}
-		return err
+	err := r.check()
+	if err != nil && !r.deliberate() {
+		return notOurs()
 	}
-	return nil
+	return err
 }
 
 // readAttributes reads key=value lines up to an empty line or the end. LF alone ends a line: a CR is refused, since
@@ -188,6 +186,8 @@ func gitServer(protocol, host, path string) (credential.Query, error) {
 		return credential.Query{}, bad("the git request names no host")
 	case strings.ContainsAny(host, `/?#@\%`):
 		return credential.Query{}, bad("the host of the git request is malformed")
+	case strings.ContainsFunc(host, func(c rune) bool { return c >= 0x80 }):
+		return credential.Query{}, notOurs() // an internationalised name: ours are written in ASCII
 	case protocol == "http" && !credential.Loopback((&url.URL{Host: host}).Hostname()):
 		return credential.Query{}, notOurs()
 	}
@@ -200,7 +200,7 @@ func escapePath(path string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder
 	for i := range len(path) {
-		if c := path[i]; c == ' ' || c == '#' || c == '%' || c > '~' {
+		if c := path[i]; c == ' ' || c == '#' || c == '%' || c >= 0x80 {
 			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
 		} else {
 			b.WriteByte(c)

@@ -68,8 +68,10 @@ func (d jsonDecoder) decode(r io.Reader) (Request, error) {
 // match keys without regard to case and ignore what follows: readers that differ there see different requests.
 func readObject(r io.Reader) (map[string]json.RawMessage, error) {
 	dec := json.NewDecoder(r)
-	if open, err := dec.Token(); err != nil || open != json.Delim('{') {
+	if open, err := dec.Token(); err != nil {
 		return nil, jsonError(err)
+	} else if open != json.Delim('{') {
+		return nil, bad(notJSON)
 	}
 	values := map[string]json.RawMessage{}
 	for dec.More() {
@@ -96,13 +98,15 @@ func readObject(r io.Reader) (map[string]json.RawMessage, error) {
 	return values, nil
 }
 
-// jsonError turns a decoder's error into ours. Its text is dropped: it quotes the request.
+const notJSON = "the request is not one well-formed JSON object"
+
+// jsonError gives an error of the decoder its kind. The text of a syntax error is dropped: it quotes the request.
 func jsonError(err error) error {
-	var known *credential.Error
-	if errors.As(err, &known) {
-		return err
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) || err == io.EOF || err == io.ErrUnexpectedEOF {
+		return bad(notJSON)
 	}
-	return bad("the request is not one well-formed JSON object")
+	return readError(err)
 }
 
 func (d jsonDecoder) request(in jsonRequest) (Request, error) {
@@ -112,6 +116,9 @@ func (d jsonDecoder) request(in jsonRequest) (Request, error) {
 	}
 	expiry, err := d.expiry(in)
 	if err != nil {
+		return Request{}, err
+	}
+	if err := in.check(); err != nil {
 		return Request{}, err
 	}
 	req := Request{
@@ -126,7 +133,7 @@ func (d jsonDecoder) request(in jsonRequest) (Request, error) {
 	if in.access != "" {
 		req.Type = "Bearer" // the key alone says that it is a token
 	}
-	return req, errors.Join(in.check(), req.check())
+	return req, req.check()
 }
 
 // check judges what only json can carry.

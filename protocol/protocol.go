@@ -53,7 +53,8 @@ func ByName(name string) (Format, error) {
 
 // Decode reads one request in the format called name, or where name is empty in the one that the first byte tells: "{"
 // begins json, anything else is git. It returns as soon as the request is complete: for git at an empty line or the
-// end of r, for json at the end of r. The Request's Format is set on errors too, where one was found out.
+// end of r, for json at the end of r. Errors are those of Format.Decode, and of kind Usage for a name that is unknown or
+// for answers only; nothing is read then. The Request's Format is set on errors too, once it is known.
 func Decode(r io.Reader, name string) (Request, error) {
 	if name == "" {
 		buffered := bufio.NewReader(r)

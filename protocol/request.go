@@ -22,9 +22,8 @@ type Request struct {
 	Query  credential.Query // URL canonical; Scopes are those asked for (get) or granted (store)
 	Format string           // the format that was read, which is also the default for the answer; empty: the URL came by argv
 
-	// Access is the token to store or the refused one to erase. It passes credential.CheckBearer, but only with Type
-	// "Bearer" or with Refresh, Issuer and ClientID has the caller called it an access token: git offers people's
-	// passwords in the same place.
+	// Access is the token to store or the refused one to erase. It passes credential.CheckBearer, but only Type "Bearer",
+	// or Issuer and ClientID beside it, say that it is an access token: git offers people's passwords in the same place.
 	Access credential.Secret
 	Type   string    // "Bearer" where the caller said so, else empty
 	Expiry time.Time // of Access; zero: unknown
@@ -41,10 +40,8 @@ type Request struct {
 	User       string   // git: the user name to echo
 }
 
-// named reports whether the caller has called Access an access token in so many words.
-func (r *Request) named() bool {
-	return r.Type != "" || !r.Refresh.IsZero() && r.Issuer != "" && r.ClientID != ""
-}
+// deliberate reports whether the request says that it is about OAuth: then a fault in it is worth an error.
+func (r *Request) deliberate() bool { return r.Type != "" || r.Issuer != "" || r.ClientID != "" }
 
 // check judges what every format may carry: the tokens' characters and the issuer. Errors are of kind BadInput.
 func (r *Request) check() error {
