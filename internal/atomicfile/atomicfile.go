@@ -1,0 +1,140 @@
+// Package atomicfile replaces small private files as a whole and reads them back only while they are still private.
+// What is in them, and who may write when, is left to the caller.
+package atomicfile
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// What Read refuses. They come inside an *fs.PathError that names the file.
+var (
+	ErrForeign = errors.New("not a regular file of this user")
+	ErrExposed = errors.New("other users can read or change it")
+	ErrTooBig  = errors.New("larger than such a file can be")
+)
+
+// A temporary file is named tempPrefix, the target's name, a dot, tempRandom random digits, tempSuffix.
+const (
+	tempPrefix = "."
+	tempSuffix = ".tmp"
+	tempRandom = 16
+)
+
+// Write replaces the file at path with data, mode 0600. A reader, a crash or a full disk at any moment finds the old
+// file or the new one, whole. On return without an error the new file survives a power failure. A symlink at path is
+// replaced, not followed. Concurrent writers are safe; the last one wins. Every error leaves the old file, save that
+// of a directory that cannot be synced, after which either may be there. No error leaves a temporary file.
+func Write(path string, data []byte) error {
+	temp, err := writeTemp(path, data)
+	if err != nil {
+		return err
+	}
+	if err := replace(temp, path); err != nil {
+		_ = os.Remove(temp)
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// writeTemp writes data durably to a new file beside path and returns its name.
+func writeTemp(path string, data []byte) (string, error) {
+	random := make([]byte, tempRandom/2)
+	_, _ = rand.Read(random) // never fails since Go 1.24
+	dir, base := filepath.Split(path)
+	temp := filepath.Join(dir, tempPrefix+base+"."+hex.EncodeToString(random)+tempSuffix)
+	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", err
+	}
+	_, err = file.Write(data)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
+		_ = os.Remove(temp)
+		return "", err
+	}
+	return temp, nil
+}
+
+// Read returns the content of the file at path: a regular file of the caller (a symlink, a device or another user's
+// file is ErrForeign), on Unix without permissions for anybody else (ErrExposed), of at most max bytes (ErrTooBig).
+// It never waits, not even on a named pipe.
+func Read(path string, max int64) ([]byte, error) {
+	file, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if err := judge(info, max); err != nil {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+	}
+	data := make([]byte, info.Size())
+	n, err := io.ReadFull(file, data)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return data[:n], nil
+}
+
+func judge(info fs.FileInfo, max int64) error {
+	if !info.Mode().IsRegular() {
+		return ErrForeign
+	}
+	if err := judgeOwner(info); err != nil {
+		return err
+	}
+	if info.Size() > max {
+		return ErrTooBig
+	}
+	return nil
+}
+
+// Sweep removes from dir the temporary files of writers that were killed, where their last change is at least
+// olderThan ago. Choose it longer than any write can take. A missing dir is no error.
+func Sweep(dir string, olderThan time.Duration) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	limit := time.Now().Add(-olderThan)
+	var failed error
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil || !isTemp(entry.Name()) || info.ModTime().After(limit) {
+			continue
+		}
+		failed = errors.Join(failed, ignoreMissing(os.Remove(filepath.Join(dir, entry.Name()))))
+	}
+	return failed
+}
+
+// isTemp reports whether writeTemp could have made this name.
+func isTemp(name string) bool {
+	body, ok := strings.CutSuffix(name, tempSuffix)
+	dot := len(body) - tempRandom - 1
+	if !ok || !strings.HasPrefix(name, tempPrefix) || dot <= len(tempPrefix) || body[dot] != '.' {
+		return false
+	}
+	_, err := hex.DecodeString(body[dot+1:])
+	return err == nil
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}

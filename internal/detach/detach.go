@@ -1,0 +1,52 @@
+// Package detach starts a process that outlives its caller and inherits nothing of it. What the process does, and how
+// its result comes back, is left to the caller.
+package detach
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// Start runs exe, an absolute path, with args (without the program's name) and exactly env. The process has null
+// standard streams, no other handle of ours, no terminal, and a session (Unix) or process group (Windows) of its own:
+// neither a host that kills its helper with all of the helper's group nor a closed terminal reaches it, and nobody
+// waits for a pipe that it holds. Its working directory is the user's home as env names it, else the root, so that it
+// keeps no project directory busy. Start returns once the process exists; its end is collected in the background, so a
+// caller that lives on keeps no zombie.
+func Start(exe string, args []string, env []string) error {
+	if !filepath.IsAbs(exe) {
+		return credential.Fail(credential.Internal, "the program to start in the background has no absolute path", nil)
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return credential.Fail(credential.Internal, "cannot start a background process", err)
+	}
+	defer null.Close()
+	attr := &syscall.ProcAttr{
+		Dir:   workingDir(env),
+		Env:   env,
+		Files: []uintptr{null.Fd(), null.Fd(), null.Fd()},
+	}
+	if err := start(exe, append([]string{exe}, args...), attr); err != nil {
+		return credential.Fail(credential.Internal, "cannot start a background process", err)
+	}
+	return nil
+}
+
+// workingDir returns the user's home as env names it if it is a directory, else the root.
+func workingDir(env []string) string {
+	for _, entry := range env {
+		dir, ok := strings.CutPrefix(entry, homeVariable+"=")
+		if !ok || !filepath.IsAbs(dir) {
+			continue
+		}
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			return dir
+		}
+	}
+	return rootDir
+}
