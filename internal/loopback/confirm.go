@@ -1,0 +1,109 @@
+package loopback
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// maxForm bounds the posted form in bytes.
+const maxForm = 4 << 10
+
+// Question is what a person decides on before a sign-in that nobody at a terminal asked for: who receives what, as
+// whom. Texts of servers in it are made printable here.
+type Question struct {
+	Server  string   // the MCP server that will receive the token
+	Issuer  string   // the authorization server
+	Scopes  []string // empty: what the server gives by default
+	Account string   // empty: chosen at the authorization server
+}
+
+// Confirm shows q on a page of ours, opened with open, and returns nil once the person has pressed its one button: the
+// browser is then on its way to next. The page has an address that cannot be guessed, and the button carries a nonce,
+// so that neither another site nor another user of the machine can press it. When ctx ends first, its error is
+// returned; an error of open is returned as it is.
+func Confirm(ctx context.Context, q Question, next string, open func(url string) error) error {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return credential.Fail(credential.Internal, "cannot open a port on 127.0.0.1 for the browser", err)
+	}
+	c := &confirmation{host: l.Addr().String(), path: "/" + rand.Text(), nonce: rand.Text(), question: q, next: next, pressed: make(chan struct{})}
+	server := serve(l, c)
+	defer shut(server)
+	if err := open("http://" + c.host + c.path); err != nil {
+		return err
+	}
+	select {
+	case <-c.pressed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+type confirmation struct {
+	host, path, nonce string
+	question          Question
+	next              string
+	done              atomic.Bool
+	pressed           chan struct{}
+}
+
+// ServeHTTP shows the page to GET and takes the button's POST, once.
+func (c *confirmation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Host != c.host || r.URL.Path != c.path:
+		writePage(w, http.StatusNotFound, notHere)
+	case r.Method == http.MethodGet && !c.done.Load():
+		writePage(w, http.StatusOK, c.question.page(c.nonce))
+	case r.Method == http.MethodPost && c.genuine(w, r) && c.done.CompareAndSwap(false, true):
+		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		http.Redirect(w, r, c.next, http.StatusSeeOther)
+		close(c.pressed)
+	default:
+		writePage(w, http.StatusNotFound, notHere)
+	}
+}
+
+// genuine checks the nonce, and the Origin where the browser says one. The page's Referrer-Policy makes browsers say
+// "null" for it.
+func (c *confirmation) genuine(w http.ResponseWriter, r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin != "" && origin != "null" && origin != "http://"+c.host {
+		return false
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	return subtle.ConstantTimeCompare([]byte(r.PostFormValue("nonce")), []byte(c.nonce)) == 1
+}
+
+func (q Question) page(nonce string) page {
+	scopes := make([]string, 0, len(q.Scopes))
+	for _, s := range q.Scopes {
+		scopes = append(scopes, credential.Printable(s, 200))
+	}
+	if len(scopes) == 0 {
+		scopes = []string{"what the server gives by default"}
+	}
+	account := credential.Printable(q.Account, 200)
+	if account == "" {
+		account = "the account you choose next"
+	}
+	return page{
+		Title: "Allow access to this server?",
+		Text:  "A program on this machine asks for a token for the server below. Continue only if you expected this.",
+		Rows: []row{
+			{"Server that receives the token", []string{credential.Printable(q.Server, 400)}},
+			{"Signed in at", []string{credential.Printable(q.Issuer, 400)}},
+			{"Scopes", scopes},
+			{"Account", []string{account}},
+		},
+		Button: "Continue to sign in",
+		Nonce:  nonce,
+	}
+}

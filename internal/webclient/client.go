@@ -1,0 +1,119 @@
+// Package webclient makes the HTTP client that every request to an authorization server or an MCP server's metadata
+// goes through: proxies and certificates from the environment, bounded waits, no redirect to another origin. What is
+// asked and what an answer means is left to its callers.
+package webclient
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// maxRedirects is how many redirects a GET follows on its own origin.
+const maxRedirects = 5
+
+// maxHeader bounds the header of an answer in bytes.
+const maxHeader = 64 << 10
+
+// Options says what a client depends on. The zero Options is usable.
+type Options struct {
+	Version string                                // for the User-Agent
+	Getenv  func(string) string                   // SSL_CERT_FILE and SSL_CERT_DIR; nil: os.Getenv
+	Proxy   func(*http.Request) (*url.URL, error) // nil: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as net/http reads them
+}
+
+// New returns a client. It bounds the dial and the TLS handshake; the caller bounds the request by its context and
+// the body with ReadBody. It follows no redirect of a POST (the caller gets the 3xx answer) and none to another
+// origin (an error of kind Hostile). Errors of New are of kind Misconfigured and name the certificate file.
+func New(o Options) (*http.Client, error) {
+	if o.Getenv == nil {
+		o.Getenv = os.Getenv
+	}
+	if o.Proxy == nil {
+		o.Proxy = http.ProxyFromEnvironment
+	}
+	roots, err := loadRoots(o.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	transport := &http.Transport{
+		Proxy:                  o.Proxy,
+		DialContext:            (&net.Dialer{Timeout: credential.HTTPConnect}).DialContext,
+		TLSHandshakeTimeout:    credential.HTTPConnect,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		ForceAttemptHTTP2:      true,
+		MaxResponseHeaderBytes: maxHeader,
+	}
+	return &http.Client{
+		Transport:     named{next: transport, agent: agent(o.Version)},
+		CheckRedirect: checkRedirect,
+	}, nil
+}
+
+func agent(version string) string {
+	if version == "" {
+		version = "dev"
+	}
+	return "mcp-credential/" + version
+}
+
+// named adds the User-Agent.
+type named struct {
+	next  http.RoundTripper
+	agent string
+}
+
+// RoundTrip sends a copy of the request, as http.RoundTripper demands.
+func (n named) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("User-Agent", n.agent)
+	return n.next.RoundTrip(r)
+}
+
+// CloseIdleConnections makes http.Client.CloseIdleConnections reach the transport.
+func (n named) CloseIdleConnections() {
+	if c, ok := n.next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
+// checkRedirect keeps what a request carries on the origin it was meant for ("Clone2Leak" of the git helpers).
+func checkRedirect(next *http.Request, via []*http.Request) error {
+	first := via[0]
+	if first.Method != http.MethodGet && first.Method != http.MethodHead {
+		return http.ErrUseLastResponse
+	}
+	from, to := credential.Origin(first.URL.String()), credential.Origin(next.URL.String())
+	if to == "" || from != to {
+		return credential.Fail(credential.Hostile, host(first.URL)+" redirects to another origin", nil)
+	}
+	if len(via) > maxRedirects {
+		return credential.Fail(credential.Hostile, host(first.URL)+" redirects more than 5 times", nil)
+	}
+	return nil
+}
+
+func host(u *url.URL) string { return credential.Printable(u.Host, 100) }
+
+// Failure turns an error of Client.Do into one with a kind: a refusal of this package stays what it is, everything
+// else is of kind Network. What names who was asked, such as "authorization server". The URL is not repeated.
+func Failure(err error, what string) *credential.Error {
+	var own *credential.Error
+	if errors.As(err, &own) {
+		return own
+	}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	var cert *tls.CertificateVerificationError
+	if errors.As(err, &cert) {
+		return credential.Fail(credential.Network, "the certificate of the "+what+" is not trusted by this machine", err)
+	}
+	return credential.Fail(credential.Network, "the "+what+" cannot be reached", err)
+}
