@@ -1,0 +1,103 @@
+package fakeworld
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// Page is where a browser ended up.
+type Page struct {
+	URL    string
+	Status int
+	Body   string
+}
+
+// maxPresses bounds how many buttons Visit presses in a row.
+const maxPresses = 5
+
+// Visit does what a person who agrees to everything does with a browser: it opens the URL, follows redirects, keeps
+// cookies, and presses the button of the first POST form of a page on this machine, until there is no more form. A page
+// with an error status is no error of Visit.
+func Visit(ctx context.Context, rawURL string) (Page, error) {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		return Page{}, err
+	}
+	client := &http.Client{Jar: jar, Transport: &http.Transport{DisableKeepAlives: true}}
+	p, err := open(ctx, client, http.MethodGet, rawURL, nil)
+	for range maxPresses {
+		action, fields, found := findForm(p)
+		if err != nil || !found {
+			return p, err
+		}
+		p, err = open(ctx, client, http.MethodPost, action, fields)
+	}
+	return p, errors.Join(err, errors.New("the pages never end"))
+}
+
+func open(ctx context.Context, client *http.Client, method, rawURL string, fields url.Values) (Page, error) {
+	req, err := http.NewRequestWithContext(ctx, method, rawURL, strings.NewReader(fields.Encode()))
+	if err != nil {
+		return Page{}, err
+	}
+	req.Header.Set("Accept", "text/html")
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Origin", req.URL.Scheme+"://"+req.URL.Host)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return Page{}, fmt.Errorf("open the page: %w", err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	return Page{URL: resp.Request.URL.String(), Status: resp.StatusCode, Body: string(body)}, err
+}
+
+var (
+	formPattern  = regexp.MustCompile(`(?is)<form\b([^>]*)>(.*?)</form>`)
+	inputPattern = regexp.MustCompile(`(?is)<(?:input|button)\b[^>]*>`)
+	attrPattern  = regexp.MustCompile(`(?is)\b([a-z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))`)
+)
+
+// findForm finds the first POST form of a page of this machine, the absolute URL it posts to, and its fields. It reads
+// the HTML that servers under test write, not that of the world.
+func findForm(p Page) (action string, fields url.Values, found bool) {
+	base, err := url.Parse(p.URL)
+	if err != nil || !credential.Loopback(base.Hostname()) {
+		return "", nil, false
+	}
+	for _, form := range formPattern.FindAllStringSubmatch(p.Body, -1) {
+		a := attributes(form[1])
+		target, err := base.Parse(a["action"])
+		if err != nil || !strings.EqualFold(a["method"], "post") {
+			continue
+		}
+		fields = url.Values{}
+		for _, input := range inputPattern.FindAllString(form[2], -1) {
+			if in := attributes(input); in["name"] != "" {
+				fields.Add(in["name"], in["value"])
+			}
+		}
+		return target.String(), fields, true
+	}
+	return "", nil, false
+}
+
+func attributes(tag string) map[string]string {
+	out := map[string]string{}
+	for _, m := range attrPattern.FindAllStringSubmatch(tag, -1) {
+		out[strings.ToLower(m[1])] = html.UnescapeString(m[2] + m[3] + m[4])
+	}
+	return out
+}

@@ -1,0 +1,60 @@
+package fakeworld
+
+import (
+	"net/http"
+	"time"
+)
+
+// Options are what stays the same for the life of a World. The zero Options is a well-behaved server with one MCP
+// server at /mcp, tokens of an hour and a refresh token that never changes.
+type Options struct {
+	AccessTTL  time.Duration // life of an access token; 0: one hour
+	RefreshTTL time.Duration // life of a refresh token, told to the client; 0: no end
+	CodeTTL    time.Duration // life of an authorization code; 0: one minute
+	DeviceTTL  time.Duration // life of a device code; 0: five minutes
+
+	DeviceInterval time.Duration // least time between two polls, whole seconds; 0: one second
+
+	Rotate        bool // a refresh gives a new refresh token and spends the old one
+	RevokeOnReuse bool // a spent refresh token, presented again, kills its grant
+	NoRefresh     bool // no refresh tokens at all
+	OfflineScope  bool // refresh tokens only for grants that hold offline_access
+	OmitExpiry    bool // expires_in is left out
+	OmitScope     bool // scope is left out where it is as requested (RFC 6749 section 5.1)
+
+	NoRegistration bool   // no dynamic client registration
+	AuthMethod     string // what registered clients get, whatever they asked for; empty: what they asked for
+	ExactPorts     bool   // a redirect URI must match its registration with the port
+
+	Scopes     []string // scopes_supported; nil: mcp:read and mcp:write
+	Paths      []string // one protected MCP server each; nil: /mcp
+	IssuerPath string   // path of the issuer, such as /tenant; empty: none
+	RootOnly   bool     // resource metadata at the root well-known only, naming the origin as the resource
+
+	MCP http.Handler     // what serves authorized requests; nil: a JSON answer that says who is calling
+	Now func() time.Time // the clock; nil: time.Now
+}
+
+func (o Options) withDefaults() Options {
+	o.AccessTTL = orDefault(o.AccessTTL, time.Hour)
+	o.CodeTTL = orDefault(o.CodeTTL, time.Minute)
+	o.DeviceTTL = orDefault(o.DeviceTTL, 5*time.Minute)
+	o.DeviceInterval = orDefault(o.DeviceInterval, time.Second)
+	if o.Scopes == nil {
+		o.Scopes = []string{"mcp:read", "mcp:write"}
+	}
+	if o.Paths == nil {
+		o.Paths = []string{"/mcp"}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+func orDefault(d, otherwise time.Duration) time.Duration {
+	if d == 0 {
+		return otherwise
+	}
+	return d
+}
