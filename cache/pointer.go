@@ -1,0 +1,115 @@
+package cache
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"os"
+	"strconv"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+const (
+	pointerFolder = "pointers"
+	maxPointer    = 64 << 10 // bytes; a URL of 4096 bytes, escaped, takes less than half
+)
+
+var errPointer = errors.New("its content is not a pointer")
+
+// Pointer leads from a question to its answer. There is no secret in it.
+type Pointer struct {
+	URL         string `json:"url"`     // canonical server URL of the question
+	SignIn      string `json:"sign_in"` // credential.SignInID
+	TokenID     string `json:"token"`   // credential.TokenID
+	Name        string `json:"name,omitempty"`
+	ConfigSize  int64  `json:"config_size,omitempty"`  // bytes of the config file it was resolved from
+	ConfigMTime int64  `json:"config_mtime,omitempty"` // and its change time in nanoseconds; 0 and 0: there was none
+}
+
+// Lookup returns the pointer for a question: its URL, account, client and scopes in any order. It is ErrMiss where
+// nobody has answered that question yet, where the file answers another one, and for a bare origin, whose answer
+// depends on all the servers that are known.
+func (s *Store) Lookup(q credential.Query) (Pointer, error) {
+	if q.OriginOf {
+		return Pointer{}, ErrMiss
+	}
+	p, err := readPointer(s.pointerPath(q))
+	if err == nil && p.URL != q.URL {
+		return Pointer{}, ErrMiss
+	}
+	return p, err
+}
+
+// Point remembers p as the answer to q; p.URL is taken from q. Nothing is remembered for a bare origin.
+func (s *Store) Point(q credential.Query, p Pointer) error {
+	if q.OriginOf {
+		return nil
+	}
+	p.URL = q.URL
+	data, err := encodePointer(p)
+	if err != nil {
+		return err
+	}
+	return write(s.pointerPath(q), data, maxPointer)
+}
+
+// Unpoint removes the pointers for which drop returns true, and those that cannot be read.
+func (s *Store) Unpoint(drop func(Pointer) bool) error {
+	entries, err := os.ReadDir(s.dir.File(pointerFolder))
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	var failed error
+	for _, entry := range entries {
+		path := s.dir.File(pointerFolder, entry.Name())
+		if p, err := readPointer(path); err != nil || drop(p) {
+			failed = errors.Join(failed, ignoreMissing(os.Remove(path)))
+		}
+	}
+	return failed
+}
+
+func (s *Store) pointerPath(q credential.Query) string {
+	return s.dir.File(pointerFolder, questionID(q))
+}
+
+// questionID names a question: 32 hexadecimal digits of a hash over its parts, each with its length in front, because
+// an account label may hold any character.
+func questionID(q credential.Query) string {
+	var text []byte
+	for _, part := range append([]string{q.URL, q.Account, q.ClientID}, credential.SortScopes(q.Scopes)...) {
+		text = strconv.AppendInt(text, int64(len(part)), 10)
+		text = append(append(text, ':'), part...)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}
+
+func readPointer(path string) (Pointer, error) {
+	data, err := read(path, maxPointer)
+	if err != nil {
+		return Pointer{}, err
+	}
+	p, err := decodePointer(data)
+	if err != nil {
+		return Pointer{}, &DamagedError{Path: path, Err: err}
+	}
+	return p, nil
+}
+
+func encodePointer(p Pointer) ([]byte, error) {
+	if err := checkIDs(p.SignIn, p.TokenID); err != nil {
+		return nil, err
+	}
+	return json.Marshal(p)
+}
+
+func decodePointer(data []byte) (Pointer, error) {
+	var p Pointer
+	if err := json.Unmarshal(data, &p); err != nil || p.URL == "" || checkIDs(p.SignIn, p.TokenID) != nil {
+		return Pointer{}, errPointer
+	}
+	return p, nil
+}

@@ -1,0 +1,142 @@
+package cache
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/home"
+)
+
+const (
+	tokenFolder = "tokens"
+	maxToken    = 256 << 10 // bytes of a token file; credential.CheckBearer allows 64 KiB for the access token alone
+)
+
+// hotUnknown is how long a key stays hot for a token whose expiry is unknown; after it the core asks the keychain again.
+const hotUnknown = 12 * time.Hour
+
+// Store is the cache in one home directory. Any number of processes and goroutines may use it at once; Keep, Drop,
+// DropIf and Forget are called under the sign-in's lock, or they undo each other.
+type Store struct {
+	dir  home.Dir
+	keys Keys
+	now  func() time.Time
+}
+
+// Open returns the cache in dir. It touches nothing; what is missing is made when it is first written.
+func Open(dir home.Dir, keys Keys) *Store {
+	return &Store{dir: dir, keys: keys, now: time.Now}
+}
+
+// Token opens a cached token, expired or not, with the hot key. It returns ErrMiss without a token file, ErrNoKey
+// without a hot key, and an error that matches ErrDamaged where file and key do not fit. What the token may be used
+// for is for the caller to judge: see its Server, Issuer and Resource.
+func (s *Store) Token(signIn, tokenID string) (credential.Token, error) {
+	path, data, err := s.readToken(signIn, tokenID)
+	if err != nil {
+		return credential.Token{}, err
+	}
+	key, err := s.keys.Get(signIn)
+	if err != nil {
+		return credential.Token{}, ErrNoKey
+	}
+	return s.open(credential.NewSecret(string(key)), signIn, tokenID, path, data)
+}
+
+// TokenWith is Token with a key from elsewhere, 32 raw bytes.
+func (s *Store) TokenWith(key credential.Secret, signIn, tokenID string) (credential.Token, error) {
+	path, data, err := s.readToken(signIn, tokenID)
+	if err != nil {
+		return credential.Token{}, err
+	}
+	return s.open(key, signIn, tokenID, path, data)
+}
+
+func (s *Store) readToken(signIn, tokenID string) (path string, data []byte, err error) {
+	path, err = s.tokenPath(signIn, tokenID)
+	if err == nil {
+		data, err = read(path, maxToken)
+	}
+	return path, data, err
+}
+
+func (s *Store) open(key credential.Secret, signIn, tokenID, path string, data []byte) (credential.Token, error) {
+	t, err := open(key, name{s.dir.ID, signIn, tokenID}, data)
+	if err != nil {
+		return credential.Token{}, &DamagedError{Path: path, Err: err}
+	}
+	return t, nil
+}
+
+// Keep seals a token under key, 32 raw bytes, writes it durably, and heats the key until the token's expiry; a key
+// that is hot for longer stays so. ErrNoTier means that the token is kept but its key cannot be hot.
+func (s *Store) Keep(key credential.Secret, signIn, tokenID string, t credential.Token) error {
+	path, err := s.tokenPath(signIn, tokenID)
+	if err != nil {
+		return err
+	}
+	data, err := seal(key, name{s.dir.ID, signIn, tokenID}, t)
+	if err != nil {
+		return err
+	}
+	if err := write(path, data, maxToken); err != nil {
+		return err
+	}
+	return s.Heat(signIn, key, t.Expiry)
+}
+
+// Heat keeps the key of a sign-in hot until then, and not for a shorter time than it already is; zero stands for an
+// unknown expiry. A different key replaces the old one. ErrNoTier means that the system has no place for hot keys.
+func (s *Store) Heat(signIn string, key credential.Secret, until time.Time) error {
+	if err := checkIDs(signIn); err != nil {
+		return err
+	}
+	ttl := hotUnknown
+	if !until.IsZero() {
+		ttl = until.Sub(s.now())
+	}
+	return s.keys.Put(signIn, []byte(key.Reveal()), ttl)
+}
+
+// Drop removes a token; a missing one is no error.
+func (s *Store) Drop(signIn, tokenID string) error {
+	path, err := s.tokenPath(signIn, tokenID)
+	if err != nil {
+		return err
+	}
+	return ignoreMissing(os.Remove(path))
+}
+
+// DropIf removes a token only if it is the refused one, and reports whether it was: a host that complains late must
+// not throw away what a sibling has just refreshed.
+func (s *Store) DropIf(key credential.Secret, signIn, tokenID string, refused credential.Secret) (bool, error) {
+	t, err := s.TokenWith(key, signIn, tokenID)
+	if errors.Is(err, ErrMiss) {
+		return false, nil
+	}
+	if err != nil || !t.Access.Equal(refused) {
+		return false, err
+	}
+	return true, s.Drop(signIn, tokenID)
+}
+
+// Forget removes the hot key of a sign-in, its tokens and its pointers. It goes on after an error.
+func (s *Store) Forget(signIn string) error {
+	if err := checkIDs(signIn); err != nil {
+		return err
+	}
+	return errors.Join(
+		s.keys.Drop(signIn),
+		os.RemoveAll(s.dir.File(tokenFolder, signIn)),
+		s.Unpoint(func(p Pointer) bool { return p.SignIn == signIn }),
+	)
+}
+
+func (s *Store) tokenPath(signIn, tokenID string) (string, error) {
+	if err := checkIDs(signIn, tokenID); err != nil {
+		return "", err
+	}
+	return s.dir.File(tokenFolder, signIn, tokenID), nil
+}
