@@ -1,0 +1,77 @@
+package discovery
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+
+	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// maxChallenge bounds all WWW-Authenticate values of an answer together, in bytes.
+const maxChallenge = 16 << 10
+
+// Challenge is the Bearer challenge of a WWW-Authenticate header (RFC 6750 section 3, RFC 9728 section 5.1).
+type Challenge struct {
+	Scheme           string // "bearer", or "" where there is no challenge
+	Error            string // error code, such as insufficient_scope
+	Scope            string // as sent: scopes separated by spaces
+	Claims           string // claims challenge of Entra ID, decoded: a JSON object
+	ResourceMetadata string // URL of the metadata, not judged yet
+}
+
+// ParseChallenge returns the first Bearer challenge of the header values, and the zero Challenge where there is none.
+// Values that are malformed, too long or contain control characters are errors of kind BadInput, unless another value
+// holds a Bearer challenge (Negotiate beside Bearer is common, and its syntax is not everybody's).
+func ParseChallenge(values []string) (Challenge, error) {
+	if len(strings.Join(values, "")) > maxChallenge {
+		return Challenge{}, credential.Fail(credential.BadInput, "the challenge is longer than 16 KiB", nil)
+	}
+	malformed := false
+	for _, v := range values {
+		if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+			return Challenge{}, credential.Fail(credential.BadInput, "the challenge contains a control character", nil)
+		}
+		parsed, err := oauthex.ParseWWWAuthenticate([]string{v})
+		malformed = malformed || err != nil
+		for _, c := range parsed {
+			if c.Scheme == "bearer" {
+				return newChallenge(c)
+			}
+		}
+	}
+	if malformed {
+		return Challenge{}, credential.Fail(credential.BadInput, "the challenge is malformed", nil)
+	}
+	return Challenge{}, nil
+}
+
+func newChallenge(c oauthex.Challenge) (Challenge, error) {
+	claims, err := decodeClaims(c.Params["claims"])
+	if err != nil {
+		return Challenge{}, err
+	}
+	return Challenge{
+		Scheme:           c.Scheme,
+		Error:            c.Params["error"],
+		Scope:            c.Params["scope"],
+		Claims:           claims,
+		ResourceMetadata: c.Params["resource_metadata"],
+	}, nil
+}
+
+// decodeClaims takes what Entra ID sends: a JSON object in base64 of either alphabet, padded or not.
+func decodeClaims(raw string) (string, error) {
+	if raw == "" {
+		return "", nil
+	}
+	plain := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(raw, "="))
+	data, err := base64.RawStdEncoding.DecodeString(plain)
+	var object map[string]any
+	if err != nil || json.Unmarshal(data, &object) != nil || object == nil {
+		return "", credential.Fail(credential.BadInput, "the claims of the challenge are not a JSON object in base64", nil)
+	}
+	return string(data), nil
+}

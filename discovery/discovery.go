@@ -1,0 +1,196 @@
+// Package discovery finds out, from the URL of an MCP server, which authorization server issues its tokens, for which
+// resource and with which scopes (RFC 9728, RFC 8414, the MCP authorization specification). It belongs to the core and
+// is the only importer of the MCP Go SDK, of which it uses the types and the header parser; the SDK's fetchers refuse
+// private networks and Entra, and compare issuers loosely. Registering, signing in and remembering are left to source
+// and helper.
+package discovery
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// Server is what a server says about itself. Everything in it is the server's word: whether a token may be spent on it
+// is for helper to judge.
+type Server struct {
+	URL       string   // as it was given to Find
+	Resource  string   // RFC 8707 resource, byte-exact from the metadata; the server URL where there is no metadata
+	Name      string   // resource_name, printable; may be empty
+	Scopes    []string // of the challenge, else all of scopes_supported, else nil
+	Issuer    string   // the authorization server in use
+	Issuers   []string // all that the metadata names
+	Endpoints credential.Endpoints
+	Microsoft bool // Issuer is Entra ID: Endpoints holds the specificationr only
+}
+
+// Finder does discovery. Its fields may not change while it is in use; it may be used by several goroutines.
+type Finder struct {
+	Client *http.Client // of internal/webclient
+	Trace  func(string) // told each step, without secrets; may be nil
+
+	// AllowResource reports whether the user's configuration accepts resource for server although it does not cover
+	// it (see credential.Covers). nil: nothing does.
+	AllowResource func(server, resource string) bool
+
+	// OnlyIssuer returns the authorization server that the user's configuration names for server, or "". nil: none.
+	OnlyIssuer func(server string) string
+}
+
+// Find asks serverURL (canonical, see credential.ParseServerURL) and its metadata. Errors are of kind Network,
+// Misconfigured or Hostile and name the document at fault.
+func (f Finder) Find(ctx context.Context, serverURL string) (Server, error) {
+	asked, err := f.probe(ctx, serverURL)
+	if err != nil {
+		return Server{}, err
+	}
+	meta, err := f.resource(ctx, serverURL, asked)
+	if err != nil {
+		return Server{}, err
+	}
+	s := Server{URL: serverURL, Resource: serverURL}
+	if meta != nil {
+		s.Resource, s.Issuers = meta.Resource, meta.AuthorizationServers
+		s.Name = credential.Printable(meta.ResourceName, 80)
+		s.Scopes = meta.ScopesSupported
+	}
+	if asked.challenge.Scope != "" {
+		s.Scopes = strings.Fields(asked.challenge.Scope)
+	}
+	if err := checkScopes(s.Scopes); err != nil {
+		return Server{}, err
+	}
+	if s.Issuer, err = f.choose(serverURL, s.Issuers); err != nil {
+		return Server{}, err
+	}
+	s.Endpoints, err = f.endpoints(ctx, serverURL, s.Issuer, asked)
+	if err != nil {
+		return Server{}, err
+	}
+	s.Issuer = s.Endpoints.Issuer
+	s.Microsoft = Microsoft(s.Issuer)
+	return s, nil
+}
+
+// choose takes the configured issuer, else the first that the metadata names, else none. A configured issuer that the
+// metadata does not name is an error: one of the two is wrong, and a token would go to the other.
+func (f Finder) choose(server string, issuers []string) (string, error) {
+	want := ""
+	if f.OnlyIssuer != nil {
+		want = f.OnlyIssuer(server)
+	}
+	switch {
+	case len(issuers) == 0:
+		return want, nil
+	case want == "":
+		return issuers[0], nil
+	case slices.Contains(issuers, want):
+		return want, nil
+	}
+	return "", credential.Fail(credential.Hostile, "the server's metadata does not name the authorization server that the configuration names", nil)
+}
+
+func (f Finder) endpoints(ctx context.Context, server, issuer string, asked answer) (credential.Endpoints, error) {
+	if issuer == "" {
+		return f.legacy(ctx, server, asked)
+	}
+	if err := checkReach(server, issuer, "issuer"); err != nil {
+		return credential.Endpoints{}, err
+	}
+	return f.Issuer(ctx, issuer)
+}
+
+// resource returns the protected resource metadata, and nil where the server has none.
+func (f Finder) resource(ctx context.Context, server string, asked answer) (*oauthex.ProtectedResourceMetadata, error) {
+	places, err := resourcePlaces(server, asked.challenge.ResourceMetadata)
+	if err != nil {
+		return nil, err
+	}
+	var meta oauthex.ProtectedResourceMetadata
+	found, err := f.first(ctx, places, func(data []byte) error {
+		meta = oauthex.ProtectedResourceMetadata{}
+		return f.readResource(data, server, &meta)
+	})
+	if err != nil || !found {
+		return nil, err
+	}
+	return &meta, nil
+}
+
+// resourcePlaces lists where the metadata may be: where the challenge says, then the well-known place with the
+// server's path, then the one without (RFC 9728 section 3.1). The challenge may name another origin: it comes from the
+// server itself, which could as well publish the same words, and resource is checked wherever they come from.
+func resourcePlaces(server, named string) ([]string, error) {
+	var places []string
+	if named != "" {
+		if err := checkReach(server, named, "resource_metadata URL"); err != nil {
+			return nil, err
+		}
+		places = append(places, named)
+	}
+	u, err := url.Parse(server)
+	if err != nil {
+		return nil, credential.Fail(credential.BadInput, "the server URL cannot be read", nil)
+	}
+	root := credential.Origin(server) + "/.well-known/oauth-protected-resource"
+	if path := strings.TrimSuffix(u.EscapedPath(), "/"); path != "" {
+		places = append(places, root+path)
+	}
+	places = append(places, root)
+	return slices.Compact(places), nil
+}
+
+func (f Finder) readResource(data []byte, server string, meta *oauthex.ProtectedResourceMetadata) error {
+	if err := decode(data, meta); err != nil {
+		return err
+	}
+	if meta.Resource == "" {
+		return credential.Fail(credential.Misconfigured, "it has no resource", nil)
+	}
+	allowed := f.AllowResource != nil && f.AllowResource(server, meta.Resource)
+	if !allowed && !credential.Covers(meta.Resource, server) {
+		return credential.Fail(credential.Hostile, "it is about another resource, "+credential.Printable(meta.Resource, 200), nil)
+	}
+	if len(meta.AuthorizationServers) == 0 {
+		return credential.Fail(credential.Misconfigured, "it names no authorization server", nil)
+	}
+	return nil
+}
+
+func checkScopes(scopes []string) error {
+	for _, s := range scopes {
+		if !credential.CheckScope(s) {
+			return credential.Fail(credential.Hostile, "the server names a scope with characters that no scope may have", nil)
+		}
+	}
+	return nil
+}
+
+// checkReach judges a URL that the party at from told us: credential.CheckEndpoint, and nobody elsewhere may send us
+// to a port of this machine.
+func checkReach(from, to, what string) error {
+	if err := credential.CheckEndpoint(to, what); err != nil {
+		return err
+	}
+	if onLoopback(to) && !onLoopback(from) {
+		return credential.Fail(credential.Hostile, "the "+what+" points to this machine", nil)
+	}
+	return nil
+}
+
+func onLoopback(raw string) bool {
+	u, err := url.Parse(raw)
+	return err == nil && credential.Loopback(u.Hostname())
+}
+
+func (f Finder) trace(text string) {
+	if f.Trace != nil {
+		f.Trace(text)
+	}
+}

@@ -1,0 +1,175 @@
+package discovery
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// microsoftHosts are the sign-in hosts of Entra ID in its clouds, from MSAL's table of known authorities. The match is
+// exact: a host that only looks like one gets no exception from what the specification demands.
+var microsoftHosts = []string{
+	"login.microsoftonline.com",
+	"login.microsoftonline.us",
+	"login.partner.microsoftonline.cn",
+	"login.sovcloud-identity.fr",
+	"login.sovcloud-identity.de",
+	"login.sovcloud-identity.sg",
+}
+
+// Microsoft reports whether issuer is Entra ID: https, one of the hosts above, the default port. Its metadata is not
+// asked for: it has no RFC 8414 document, a template for an issuer, and does not announce PKCE.
+func Microsoft(issuer string) bool {
+	if credential.CheckEndpoint(issuer, "issuer") != nil {
+		return false
+	}
+	for _, host := range microsoftHosts {
+		if credential.Origin(issuer) == "https://"+host {
+			return true
+		}
+	}
+	return false
+}
+
+// serverMeta is the SDK's document with the member that it leaves out (RFC 8628 section 4).
+type serverMeta struct {
+	oauthex.AuthServerMeta
+	Device string `json:"device_authorization_endpoint"`
+}
+
+// Issuer fetches the metadata of an authorization server that is known already. The document's issuer must equal
+// issuer byte by byte (RFC 8414 section 3.3). For Entra ID nothing is fetched.
+func (f Finder) Issuer(ctx context.Context, issuer string) (credential.Endpoints, error) {
+	e, found, err := f.metadata(ctx, issuer)
+	if err == nil && !found {
+		err = credential.Fail(credential.Misconfigured, "the authorization server "+credential.Printable(issuer, 200)+" publishes no metadata", nil)
+	}
+	return e, err
+}
+
+func (f Finder) metadata(ctx context.Context, issuer string) (credential.Endpoints, bool, error) {
+	if err := credential.CheckEndpoint(issuer, "issuer"); err != nil {
+		return credential.Endpoints{}, false, err
+	}
+	if Microsoft(issuer) {
+		return credential.Endpoints{Issuer: issuer}, true, nil
+	}
+	places, err := issuerPlaces(issuer)
+	if err != nil {
+		return credential.Endpoints{}, false, err
+	}
+	var e credential.Endpoints
+	found, err := f.first(ctx, places, func(data []byte) error {
+		var err error
+		e, err = readMetadata(data, issuer)
+		return err
+	})
+	return e, found, err
+}
+
+// issuerPlaces lists where the metadata of an issuer may be, in the order of the MCP specification: RFC 8414, then
+// OpenID Connect Discovery with the path inserted, then appended.
+func issuerPlaces(issuer string) ([]string, error) {
+	u, err := url.Parse(issuer)
+	if err != nil || u.RawQuery != "" || u.ForceQuery {
+		return nil, credential.Fail(credential.Hostile, "the specificationr has a query, which no issuer may have", nil)
+	}
+	origin, path := credential.Origin(issuer), strings.TrimSuffix(u.EscapedPath(), "/")
+	places := []string{
+		origin + "/.well-known/oauth-authorization-server" + path,
+		origin + "/.well-known/openid-configuration" + path,
+	}
+	if path != "" {
+		places = append(places, origin+path+"/.well-known/openid-configuration")
+	}
+	return places, nil
+}
+
+func readMetadata(data []byte, issuer string) (credential.Endpoints, error) {
+	var m serverMeta
+	if err := decode(data, &m); err != nil {
+		return credential.Endpoints{}, err
+	}
+	if m.Issuer != issuer {
+		return credential.Endpoints{}, credential.Fail(credential.Hostile,
+			"it belongs to the specificationr "+credential.Printable(m.Issuer, 200)+" and not to "+credential.Printable(issuer, 200), nil)
+	}
+	if m.TokenEndpoint == "" {
+		return credential.Endpoints{}, credential.Fail(credential.Misconfigured, "it has no token_endpoint", nil)
+	}
+	e := m.endpoints()
+	return e, checkEndpoints(e)
+}
+
+func (m serverMeta) endpoints() credential.Endpoints {
+	return credential.Endpoints{
+		Issuer:        m.Issuer,
+		Authorization: m.AuthorizationEndpoint,
+		Token:         m.TokenEndpoint,
+		Device:        m.Device,
+		Registration:  m.RegistrationEndpoint,
+		Revocation:    m.RevocationEndpoint,
+		AuthMethods:   m.TokenEndpointAuthMethodsSupported,
+		GrantTypes:    m.GrantTypesSupported,
+		Scopes:        m.ScopesSupported,
+		PKCE:          m.CodeChallengeMethodsSupported,
+		IssInResponse: m.AuthorizationResponseIssParameterSupported,
+		ClientIDDocs:  m.ClientIDMetadataDocumentSupported,
+	}
+}
+
+// checkEndpoints judges every URL that anything will be sent to or a browser opened at (CVE-2025-6514).
+func checkEndpoints(e credential.Endpoints) error {
+	for _, u := range []struct{ what, url string }{
+		{"authorization_endpoint", e.Authorization},
+		{"token_endpoint", e.Token},
+		{"device_authorization_endpoint", e.Device},
+		{"registration_endpoint", e.Registration},
+		{"revocation_endpoint", e.Revocation},
+	} {
+		if u.url == "" {
+			continue
+		}
+		if err := checkReach(e.Issuer, u.url, u.what); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// legacy serves servers of the 2025-03-26 revision, which are their own authorization server: metadata at the origin,
+// else the default endpoints of that revision, which demanded PKCE of everybody. It is the last resort, for a server
+// that asks for a token and publishes nothing; one that fails in another way gets no guesses.
+func (f Finder) legacy(ctx context.Context, server string, asked answer) (credential.Endpoints, error) {
+	origin := credential.Origin(server)
+	e, found, err := f.metadata(ctx, origin)
+	if credential.KindOf(err) == credential.Hostile { // an origin has two spellings as an issuer
+		e, found, err = f.metadata(ctx, origin+"/")
+	}
+	if err != nil || found {
+		return e, err
+	}
+	if asked.status != http.StatusUnauthorized {
+		return credential.Endpoints{}, unhelpful(asked.status)
+	}
+	f.trace("no metadata anywhere: the default endpoints of MCP 2025-03-26")
+	return credential.Endpoints{
+		Issuer:        origin,
+		Authorization: origin + "/authorize",
+		Token:         origin + "/token",
+		Registration:  origin + "/register",
+		PKCE:          []string{"S256"},
+	}, nil
+}
+
+func unhelpful(status int) error {
+	if status >= 500 {
+		return credential.Fail(credential.Network, "the server fails and publishes no authorization metadata", nil)
+	}
+	return credential.Fail(credential.Misconfigured, "the server publishes no authorization metadata and does not ask for a token", nil)
+}

@@ -1,0 +1,81 @@
+package discovery
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/webclient"
+)
+
+// initialize is the first message of an MCP session: what every server expects from a client without a token.
+const initialize = `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"mcp-credential","version":"0"}}}`
+
+// answer is what the server said to a request without a token.
+type answer struct {
+	status    int
+	challenge Challenge // zero: none
+}
+
+// probe asks the server without a token, as the specification's flow begins. POST comes first: Streamable HTTP servers
+// answer GET with 405 before they look at a token, and gateways in front of them send a GET to a login page. Servers of
+// the older HTTP+SSE transport know GET only. Only a server that cannot be reached is an error; the well-known places
+// are asked whatever it says.
+func (f Finder) probe(ctx context.Context, server string) (answer, error) {
+	a, err := f.ask(ctx, http.MethodPost, server)
+	if err != nil || a.status == http.StatusUnauthorized || a.status < 400 || a.status >= 500 {
+		return a, err
+	}
+	b, err := f.ask(ctx, http.MethodGet, server)
+	if err == nil && b.status == http.StatusUnauthorized {
+		return b, nil
+	}
+	return a, nil
+}
+
+func (f Finder) ask(ctx context.Context, method, server string) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, credential.HTTPMetadata)
+	defer cancel()
+	body := ""
+	if method == http.MethodPost {
+		body = initialize
+	}
+	req, err := http.NewRequestWithContext(ctx, method, server, strings.NewReader(body))
+	if err != nil {
+		return answer{}, credential.Fail(credential.BadInput, "the server URL cannot be requested", nil)
+	}
+	req.Header.Set("Accept", "application/json, text/event-stream")
+	if method == http.MethodPost {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := f.Client.Do(req)
+	if err != nil {
+		return answer{}, webclient.Failure(err, "server")
+	}
+	resp.Body.Close()
+	f.trace(method + " " + server + ": " + strconv.Itoa(resp.StatusCode))
+	if away(resp) {
+		return answer{}, credential.Fail(credential.Hostile, "the server redirects to another origin", nil)
+	}
+	return answer{status: resp.StatusCode, challenge: f.challenge(resp)}, nil
+}
+
+// away reports whether a POST was answered with a redirect to another origin.
+func away(resp *http.Response) bool {
+	to, err := resp.Location()
+	return resp.StatusCode/100 == 3 && err == nil && credential.Origin(to.String()) != credential.Origin(resp.Request.URL.String())
+}
+
+// challenge reads the header of a 401 or 403; one that cannot be read counts as none, for the well-known places remain.
+func (f Finder) challenge(resp *http.Response) Challenge {
+	if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusForbidden {
+		return Challenge{}
+	}
+	c, err := ParseChallenge(resp.Header.Values("WWW-Authenticate"))
+	if err != nil {
+		f.trace("its WWW-Authenticate header does not help: " + err.Error())
+	}
+	return c
+}
