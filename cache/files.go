@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/atomicfile"
@@ -26,13 +27,17 @@ func read(path string, max int64) ([]byte, error) {
 	return data, nil
 }
 
-// write replaces a cache file, refuses what read would refuse, and makes the folder if it is missing.
+// leftover is the age at which a temporary file has lost its writer.
+const leftover = time.Hour
+
+// write replaces a cache file, refuses what read would refuse, makes the folder if it is missing, and sweeps it.
 func write(path string, data []byte, max int) error {
 	if len(data) > max {
 		return credential.Fail(credential.Internal, "the answer is too big for the cache", nil)
 	}
 	err := os.MkdirAll(filepath.Dir(path), 0o700)
 	if err == nil {
+		_ = atomicfile.Sweep(filepath.Dir(path), leftover)
 		err = atomicfile.Write(path, data)
 	}
 	if err != nil {

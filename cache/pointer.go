@@ -13,6 +13,7 @@ import (
 
 const (
 	pointerFolder = "pointers"
+	pointerSize   = 16       // bytes of a question's hash
 	maxPointer    = 64 << 10 // bytes; a URL of 4096 bytes, escaped, takes less than half
 )
 
@@ -63,6 +64,9 @@ func (s *Store) Unpoint(drop func(Pointer) bool) error {
 	}
 	var failed error
 	for _, entry := range entries {
+		if len(entry.Name()) != 2*pointerSize {
+			continue // being written
+		}
 		path := s.dir.File(pointerFolder, entry.Name())
 		if p, err := readPointer(path); err != nil || drop(p) {
 			failed = errors.Join(failed, ignoreMissing(os.Remove(path)))
@@ -84,7 +88,7 @@ func questionID(q credential.Query) string {
 		text = append(append(text, ':'), part...)
 	}
 	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:16])
+	return hex.EncodeToString(sum[:pointerSize])
 }
 
 func readPointer(path string) (Pointer, error) {

@@ -3,8 +3,6 @@
 package atomicfile
 
 import (
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
@@ -21,11 +19,10 @@ var (
 	ErrTooBig  = errors.New("larger than such a file can be")
 )
 
-// A temporary file is named tempPrefix, the target's name, a dot, tempRandom random digits, tempSuffix.
+// A temporary file is named tempPrefix, the target's name, a dot, random digits, tempSuffix.
 const (
 	tempPrefix = "."
 	tempSuffix = ".tmp"
-	tempRandom = 16
 )
 
 // Write replaces the file at path with data, mode 0600. A reader, a crash or a full disk at any moment finds the old
@@ -44,13 +41,10 @@ func Write(path string, data []byte) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// writeTemp writes data durably to a new file beside path and returns its name.
+// writeTemp writes data durably to a new file beside path, mode 0600, and returns its name.
 func writeTemp(path string, data []byte) (string, error) {
-	random := make([]byte, tempRandom/2)
-	_, _ = rand.Read(random) // never fails since Go 1.24
 	dir, base := filepath.Split(path)
-	temp := filepath.Join(dir, tempPrefix+base+"."+hex.EncodeToString(random)+tempSuffix)
-	file, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	file, err := os.CreateTemp(filepath.Clean(dir), tempPrefix+base+".*"+tempSuffix)
 	if err != nil {
 		return "", err
 	}
@@ -59,10 +53,10 @@ func writeTemp(path string, data []byte) (string, error) {
 		err = file.Sync()
 	}
 	if err = errors.Join(err, file.Close()); err != nil {
-		_ = os.Remove(temp)
+		_ = os.Remove(file.Name())
 		return "", err
 	}
-	return temp, nil
+	return file.Name(), nil
 }
 
 // Read returns the content of the file at path: a regular file of the caller (a symlink, a device or another user's
@@ -112,9 +106,12 @@ func Sweep(dir string, olderThan time.Duration) error {
 	limit := time.Now().Add(-olderThan)
 	var failed error
 	for _, entry := range entries {
-		info, err := entry.Info()
-		if err != nil || !isTemp(entry.Name()) || info.ModTime().After(limit) {
+		if !isTemp(entry.Name()) {
 			continue
+		}
+		info, err := entry.Info()
+		if err != nil || info.ModTime().After(limit) {
+			continue // gone, or still being written
 		}
 		failed = errors.Join(failed, ignoreMissing(os.Remove(filepath.Join(dir, entry.Name()))))
 	}
@@ -124,12 +121,9 @@ func Sweep(dir string, olderThan time.Duration) error {
 // isTemp reports whether writeTemp could have made this name.
 func isTemp(name string) bool {
 	body, ok := strings.CutSuffix(name, tempSuffix)
-	dot := len(body) - tempRandom - 1
-	if !ok || !strings.HasPrefix(name, tempPrefix) || dot <= len(tempPrefix) || body[dot] != '.' {
-		return false
-	}
-	_, err := hex.DecodeString(body[dot+1:])
-	return err == nil
+	body, hidden := strings.CutPrefix(body, tempPrefix)
+	dot := strings.LastIndexByte(body, '.')
+	return ok && hidden && dot > 0 && dot < len(body)-1 && strings.Trim(body[dot+1:], "0123456789") == ""
 }
 
 func ignoreMissing(err error) error {

@@ -1,0 +1,55 @@
+package atomicfile
+
+import (
+	"bytes"
+	"errors"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+)
+
+// A full disk keeps the old file and no temporary one.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		lacks(t, "root: mount a small tmpfs")
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
+	path := filepath.Join(dir, "file")
+	old := bytes.Repeat([]byte("old"), 10_000)
+	if err := Write(path, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(path, make([]byte, 60_000)); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("%v, want ENOSPC", err)
+	}
+	if got, err := Read(path, 1<<20); err != nil || !bytes.Equal(got, old) {
+		t.Fatalf("the old file: %d bytes, error %v", len(got), err)
+	}
+	if got := names(t, dir); !slices.Equal(got, []string{"file"}) {
+		t.Fatalf("left behind: %v", got)
+	}
+}
+
+// A read-only file system refuses a write and keeps what it has.
+func TestReadOnlyDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		lacks(t, "root: mount a small tmpfs")
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
+	path := filepath.Join(dir, "file")
+	if err := Write(path, []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(path, []byte("new")); !errors.Is(err, syscall.EROFS) {
+		t.Fatalf("%v, want EROFS", err)
+	}
+	if got, err := Read(path, 10); err != nil || string(got) != "old" {
+		t.Fatalf("%q, error %v", got, err)
+	}
+}
