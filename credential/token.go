@@ -6,6 +6,7 @@ import "time"
 type Query struct {
 	URL       string   // the MCP server, canonical
 	OriginOf  bool     // the caller named only an origin (git without a path): answered where it has one known server
+	Below     bool     // a known server that is a parent of URL by path serves it (git with a path)
 	Account   string   // label of the sign-in; empty means the server's default
 	ClientID  string   // OAuth client; empty means the one of the sign-in
 	Scopes    []string // scopes asked for besides the approved ones (--scope)
@@ -67,4 +68,12 @@ type Grant struct {
 	RefreshToken Secret
 	ClientSecret Secret // of a confidential or dynamically registered client; usually empty
 	DataKey      Secret // 32 random bytes that seal the access tokens of this sign-in
+}
+
+// Left says in words how long the token is still valid: "unknown" without an expiry, else a rounded duration.
+func (t Token) Left(now time.Time) string {
+	if t.Expiry.IsZero() {
+		return "unknown"
+	}
+	return max(t.Expiry.Sub(now), 0).Round(time.Second).String()
 }

@@ -117,8 +117,8 @@ func hostOK(u *url.URL) bool {
 		return false
 	}
 	if strings.Contains(host, ":") {
-		_, err := netip.ParseAddr(host)
-		return err == nil
+		ip, err := netip.ParseAddr(host)
+		return err == nil && ip.Zone() == "" // a zone names an interface of one machine, not a server (RFC 6874)
 	}
 	for _, c := range host {
 		if c > 0x7f || !(c == '-' || c == '.' || c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z') {
