@@ -1,0 +1,235 @@
+package keychain
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/99designs/keyring"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/atomicfile"
+)
+
+const (
+	fileFolder   = "keychain"
+	fileVerifier = "verifier" // an item that tells a right passphrase from a wrong one
+	fileTemp     = "new-"     // prefix of a verifier in the making
+	maxPhrase    = 4 << 10    // bytes of a passphrase file
+)
+
+// file is the encrypted file store: a folder of JWE files (PBES2 of RFC 7518 section 4.8, AES-256-GCM), written by the
+// library in place and synced here. The passphrase is read or asked for once, at the first use that needs it, and
+// only a passphrase that opens the verifier is used; deleting needs none.
+type file struct {
+	dir        string
+	prefix     string // of every key: the home
+	passphrase func(context.Context) (credential.Secret, error)
+
+	mu   sync.Mutex
+	ring *ring // opened with the passphrase; nil before
+}
+
+// openFile wants a passphrase file when it was not named: nobody gets a second keychain by accident.
+func openFile(_ context.Context, o Options) (Keychain, error) {
+	if o.Store == "" && o.PassphraseFile == "" {
+		return nil, credential.Fail(credential.KeychainMissing, "no passphrase file is set for the encrypted file store", nil)
+	}
+	f := &file{dir: filepath.Join(o.Dir, fileFolder), prefix: o.Home + ".", passphrase: o.readPassphrase}
+	asks := o.PassphraseFile == "" && o.AskPassphrase != nil
+	return &store{raw: slots{f}, name: nameFile, tier: "encrypted file", wait: wait(asks)}, nil
+}
+
+func (o Options) readPassphrase(ctx context.Context) (credential.Secret, error) {
+	if o.PassphraseFile != "" {
+		return passphraseFrom(o.PassphraseFile)
+	}
+	if o.AskPassphrase == nil {
+		return credential.Secret{}, credential.Fail(credential.KeychainLocked,
+			"the encrypted file store has no passphrase file and nobody may be asked", nil)
+	}
+	p, err := o.AskPassphrase(ctx)
+	if err != nil {
+		return p, credential.Fail(credential.KeychainLocked, "the passphrase was not given", err)
+	}
+	return refuseEmpty(p, "the passphrase is empty")
+}
+
+func passphraseFrom(path string) (credential.Secret, error) {
+	b, err := atomicfile.Read(path, maxPhrase)
+	if err != nil {
+		text := "the passphrase file cannot be used"
+		if errors.Is(err, atomicfile.ErrExposed) {
+			text = "the passphrase file must be closed to other users (chmod 600)"
+		}
+		return credential.Secret{}, credential.Fail(credential.KeychainBroken, text, err)
+	}
+	line := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	return refuseEmpty(credential.NewSecret(line), "the passphrase file is empty")
+}
+
+func refuseEmpty(p credential.Secret, text string) (credential.Secret, error) {
+	if p.IsZero() {
+		return p, credential.Fail(credential.KeychainBroken, text, nil)
+	}
+	return p, nil
+}
+
+func (f *file) get(ctx context.Context, key string) ([]byte, error) {
+	r, err := f.unlock(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return r.get(ctx, f.prefix+key)
+}
+
+func (f *file) set(ctx context.Context, key, label string, value []byte) error {
+	r, err := f.unlock(ctx, true)
+	if err != nil {
+		return err
+	}
+	if err := r.set(ctx, f.prefix+key, label, value); err != nil {
+		return err
+	}
+	return syncFile(filepath.Join(f.dir, f.prefix+key))
+}
+
+func (f *file) remove(_ context.Context, key string) error {
+	err := os.Remove(filepath.Join(f.dir, f.prefix+key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// unlock returns the store opened with a passphrase that opens the verifier. A store without one has no items yet: for
+// a set the verifier is written, for a get the answer is ErrNotFound.
+func (f *file) unlock(ctx context.Context, create bool) (*ring, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ring != nil {
+		return f.ring, nil
+	}
+	if err := f.checkDir(create); err != nil {
+		return nil, err
+	}
+	phrase, err := f.passphrase(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := f.open(phrase)
+	if err != nil {
+		return nil, err
+	}
+	err = f.verify(ctx, r)
+	if errors.Is(err, ErrNotFound) && create {
+		err = f.writeVerifier(ctx, r)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.ring = r
+	return r, nil
+}
+
+func (f *file) open(phrase credential.Secret) (*ring, error) {
+	return openRing(keyring.FileBackend, keyring.Config{
+		FileDir:          f.dir,
+		FilePasswordFunc: keyring.FixedStringPrompt(phrase.Reveal()),
+	}, func(err error) error {
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			return err
+		}
+		return errDamaged // with the passphrase verified, a file that does not open is not whole
+	})
+}
+
+// verify opens the verifier. Its absence beside items is no fresh store, and must not let a second passphrase in.
+func (f *file) verify(ctx context.Context, r *ring) error {
+	_, err := r.get(ctx, fileVerifier)
+	switch {
+	case errors.Is(err, errDamaged):
+		return credential.Fail(credential.KeychainBroken, "the passphrase does not open the encrypted file store", nil)
+	case errors.Is(err, ErrNotFound) && f.hasItems():
+		return credential.Fail(credential.KeychainBroken, "the encrypted file store in "+f.dir+" has lost its file \""+fileVerifier+"\"", nil)
+	}
+	return err
+}
+
+func (f *file) hasItems() bool {
+	entries, err := os.ReadDir(f.dir)
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), fileTemp) && e.Name() != fileVerifier {
+			return true
+		}
+	}
+	return err != nil
+}
+
+// writeVerifier writes the verifier whole or not at all. Of two processes that make one at once, the first wins, and
+// the other is held to its passphrase.
+func (f *file) writeVerifier(ctx context.Context, r *ring) error {
+	temp := fileTemp + strings.ToLower(rand.Text())
+	defer os.Remove(filepath.Join(f.dir, temp))
+	if err := r.set(ctx, temp, "", []byte(fileVerifier)); err != nil {
+		return err
+	}
+	if err := syncFile(filepath.Join(f.dir, temp)); err != nil {
+		return err
+	}
+	from, to := filepath.Join(f.dir, temp), filepath.Join(f.dir, fileVerifier)
+	if err := os.Link(from, to); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Rename(from, to); err != nil { // a file system without hard links
+			return err
+		}
+	}
+	return f.verify(ctx, r)
+}
+
+// checkDir wants a folder that is closed to other users.
+func (f *file) checkDir(create bool) error {
+	if create {
+		if err := os.MkdirAll(f.dir, 0o700); err != nil {
+			return err
+		}
+	}
+	info, err := os.Lstat(f.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() || exposed(info) {
+		return credential.Fail(credential.KeychainBroken, "the folder "+f.dir+" must be a directory that only its owner can enter (chmod 700)", nil)
+	}
+	return nil
+}
+
+// exposed is always false on Windows, where access lists are inherited from the profile and modes say nothing.
+func exposed(info fs.FileInfo) bool {
+	return runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0
+}
+
+// syncFile makes a file and its name durable. Windows cannot sync a directory and does not need to.
+func syncFile(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	if dir, err := os.Open(filepath.Dir(path)); err == nil {
+		_ = dir.Sync()
+		_ = dir.Close()
+	}
+	return nil
+}
