@@ -1,0 +1,145 @@
+package oauth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/loopback"
+	"github.com/mcp-credential/mcp-credential/source"
+)
+
+// attempt is one authorization code sign-in. The issuer stays with the verifier, so that an answer of another
+// authorization server is never redeemed (RFC 9207, mix-up).
+type attempt struct {
+	target   credential.Target
+	client   client
+	redirect string // redirect_uri
+	state    string
+	verifier string // PKCE, RFC 7636
+}
+
+// code signs in by authorization code with PKCE. The redirect comes to a loopback port, or is pasted by the person.
+func (s *Source) code(ctx context.Context, t credential.Target, ui source.UI) (credential.Answer, error) {
+	if err := checkCode(t.Endpoints); err != nil {
+		return credential.Answer{}, err
+	}
+	a := attempt{target: t, state: rand.Text(), verifier: rand.Text() + rand.Text()}
+	waiting, err := loopback.Listen(a.state)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	defer waiting.Close()
+	a.redirect = waiting.URI()
+	if a.client, err = s.client(ctx, t, ui, a.redirect); err != nil {
+		return credential.Answer{}, err
+	}
+	if ui.Way() == source.NoBrowser {
+		waiting.Close() // the person's browser is on another machine; its redirect arrives nowhere
+		return s.pasted(ctx, a, ui)
+	}
+	if err := ui.OpenURL(ctx, a.url()); err != nil {
+		return credential.Answer{}, err
+	}
+	arrival, err := waiting.Wait(ctx)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	answer, err := s.redeem(ctx, a, arrival.Values)
+	arrival.Done(err)
+	return answer, err
+}
+
+func (s *Source) pasted(ctx context.Context, a attempt, ui source.UI) (credential.Answer, error) {
+	if err := ui.OpenURL(ctx, a.url()); err != nil {
+		return credential.Answer{}, err
+	}
+	text, err := ui.PastedRedirect(ctx)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	values, err := parsePasted(text, a.redirect)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	return s.redeem(ctx, a, values)
+}
+
+// checkCode refuses servers that do not announce S256: without the announcement nobody knows whether they check it
+// (MCP authorization, "Authorization Code Protection").
+func checkCode(e credential.Endpoints) error {
+	if e.Authorization == "" {
+		return credential.Fail(credential.Misconfigured, "the authorization server has no authorization endpoint", nil)
+	}
+	if !slices.Contains(e.PKCE, "S256") {
+		return credential.Fail(credential.Misconfigured, "the authorization server does not announce PKCE with S256, which protects the sign-in", nil)
+	}
+	return credential.CheckEndpoint(e.Authorization, "authorization_endpoint")
+}
+
+// url is the authorization request (RFC 6749 section 4.1.1, RFC 7636, RFC 8707). A query in the endpoint stays; our
+// parameters win over its own.
+func (a attempt) url() string {
+	u, _ := url.Parse(a.target.Endpoints.Authorization) // checkCode has parsed it
+	q := u.Query()
+	sum := sha256.Sum256([]byte(a.verifier))
+	q.Set("response_type", "code")
+	q.Set("client_id", a.client.id)
+	q.Set("redirect_uri", a.redirect)
+	q.Set("state", a.state)
+	q.Set("code_challenge", base64.RawURLEncoding.EncodeToString(sum[:]))
+	q.Set("code_challenge_method", "S256")
+	scopes := wanted(a.target)
+	set(q, "resource", a.target.Resource)
+	set(q, "scope", strings.Join(scopes, " "))
+	set(q, "claims", a.target.Claims)
+	if slices.Contains(scopes, "offline_access") {
+		q.Set("prompt", "consent") // without it the scope is ignored (OpenID Connect Core section 11)
+	}
+	if strings.Contains(a.target.Account, "@") {
+		q.Set("login_hint", a.target.Account) // other accounts are labels of ours
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+func set(q url.Values, name, value string) {
+	if value != "" {
+		q.Set(name, value)
+	}
+}
+
+// wanted is what to ask for: the target's scopes, and offline_access where the server lists it.
+func wanted(t credential.Target) []string {
+	if slices.Contains(t.Endpoints.Scopes, "offline_access") {
+		return credential.JoinScopes(t.Scopes, []string{"offline_access"})
+	}
+	return t.Scopes
+}
+
+// redeem judges a redirect and trades its code for a token.
+func (s *Source) redeem(ctx context.Context, a attempt, values url.Values) (credential.Answer, error) {
+	code, err := a.judge(values)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	form := newForm("authorization_code", a.target)
+	form.Set("code", code)
+	form.Set("redirect_uri", a.redirect)
+	form.Set("code_verifier", a.verifier)
+	return s.first(ctx, a.target, a.client, form)
+}
+
+// first sends a form that begins a grant, and answers with the whole grant.
+func (s *Source) first(ctx context.Context, t credential.Target, c client, form url.Values) (credential.Answer, error) {
+	r, err := s.send(ctx, t.Endpoints.Token, c, form)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	return s.accept(r, t, c, credential.Grant{RefreshToken: r.refreshToken(), ClientSecret: c.secret})
+}

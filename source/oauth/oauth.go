@@ -1,0 +1,161 @@
+// Package oauth gets tokens from any authorization server that follows the MCP authorization specification: OAuth 2.1
+// with PKCE, RFC 8707 resource indicators, RFC 9207 issuers, dynamic registration, the device grant and refresh
+// tokens. Discovery, storing, locking and approval are left to discovery and helper; Entra ID to source/entra.
+//
+// The token endpoint is written here and not taken from golang.org/x/oauth2, which cannot send resource on a refresh
+// and puts the response body into its errors.
+package oauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/source"
+)
+
+// Config says what a Source depends on. Client is required.
+type Config struct {
+	Client *http.Client                                     // of internal/webclient
+	Trace  func(string)                                     // told each step, without secrets; nil: nobody
+	Now    func() time.Time                                 // nil: time.Now
+	Sleep  func(ctx context.Context, d time.Duration) error // returns ctx's error when that ends first; nil: a timer
+	Jitter func() float64                                   // in [0,1); nil: math/rand/v2
+}
+
+// Source implements source.Source.
+type Source struct{ Config }
+
+var _ source.Source = (*Source)(nil)
+
+// New returns a Source that asks with c.Client.
+func New(c Config) *Source {
+	if c.Trace == nil {
+		c.Trace = func(string) {}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Sleep == nil {
+		c.Sleep = sleep
+	}
+	if c.Jitter == nil {
+		c.Jitter = rand.Float64
+	}
+	return &Source{Config: c}
+}
+
+// Silent spends g's refresh token, as source.Source says. It asks for no scope: the server then grants what it granted
+// before (RFC 6749 section 6), where naming a scope that the person did not grant would be an error.
+func (s *Source) Silent(ctx context.Context, t credential.Target, g credential.Grant, authMethod string,
+	keep func(credential.Grant) error) (credential.Answer, error) {
+	if g.RefreshToken.IsZero() {
+		return credential.Answer{}, credential.Fail(credential.NoSignIn, "the sign-in has no refresh token", nil)
+	}
+	c, err := known(t, g, authMethod)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	form := newForm("refresh_token", t)
+	form.Set("refresh_token", g.RefreshToken.Reveal())
+	r, err := s.send(ctx, t.Endpoints.Token, c, form)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	kept, keepErr := s.keep(r, g, keep)
+	a, err := s.accept(r, t, c, kept)
+	if err != nil {
+		return credential.Answer{}, both(dead(err), keepErr)
+	}
+	return a, keepErr
+}
+
+// keep hands on the grant as a successful response leaves it, before the response is judged. A refusal, and an
+// answer that cannot be read, leave it alone.
+func (s *Source) keep(r reply, g credential.Grant, keep func(credential.Grant) error) (credential.Grant, error) {
+	if !r.ok() || r.members == nil {
+		return g, nil
+	}
+	if rotated := r.refreshToken(); !rotated.IsZero() {
+		g.RefreshToken = rotated
+	}
+	return g, keep(g)
+}
+
+func both(err, keepErr error) error {
+	if keepErr == nil {
+		return err
+	}
+	return fmt.Errorf("%w; and %w", err, keepErr)
+}
+
+// dead turns the refusal of a refresh token into the kind that says so.
+func dead(err error) error {
+	var e *credential.Error
+	if errors.As(err, &e) && deadCodes[e.Code] {
+		e.Kind = credential.SignInDead
+	}
+	return err
+}
+
+// Interactive signs a person in within credential.SignInTotal, as source.Source says.
+func (s *Source) Interactive(ctx context.Context, t credential.Target, ui source.UI) (credential.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, credential.SignInTotal)
+	defer cancel()
+	var a credential.Answer
+	var err error
+	if ui.Way() == source.Device {
+		a, err = s.device(ctx, t, ui)
+	} else {
+		a, err = s.code(ctx, t, ui)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = ended(ctx.Err())
+	}
+	return a, err
+}
+
+// ended says that a sign-in was over before the person was.
+func ended(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return credential.Fail(credential.NoSignIn, "nobody finished the sign-in in time", err)
+	}
+	return credential.Fail(credential.NoSignIn, "the sign-in was given up", err)
+}
+
+// Revoke asks the server to end the grant (RFC 7009), once, within credential.HTTPMetadata.
+func (s *Source) Revoke(ctx context.Context, t credential.Target, g credential.Grant, authMethod string) error {
+	if t.Endpoints.Revocation == "" || g.RefreshToken.IsZero() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, credential.HTTPMetadata)
+	defer cancel()
+	c, err := known(t, g, authMethod)
+	if err != nil {
+		return err
+	}
+	form := map[string][]string{"token": {g.RefreshToken.Reveal()}, "token_type_hint": {"refresh_token"}}
+	r, err := s.post(ctx, t.Endpoints.Revocation, c, form)
+	if err != nil {
+		return err
+	}
+	if !r.ok() {
+		return r.refusal(s.Now())
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
