@@ -10,8 +10,9 @@ import (
 const maxURL = 4096
 
 // ParseServerURL checks and canonicalises the URL of an MCP server: https, or http on loopback; no user information,
-// fragment, control character or space; scheme and host in lower case, the default port and a lone "/" dropped. Path
-// and query stay byte-exact: https://h/mcp and https://h/mcp/ are different servers. Errors are of kind BadInput.
+// fragment, control character, space or text outside ASCII; scheme and host in lower case, the default port and a lone
+// "/" dropped. Path and query stay byte-exact: https://h/mcp and https://h/mcp/ are different servers. Errors are of
+// kind BadInput.
 func ParseServerURL(raw string) (string, error) {
 	u, err := parseURL(raw, "server URL")
 	if err != nil {
@@ -82,8 +83,8 @@ func parseURL(raw, what string) (*url.URL, *Error) {
 		return nil, Fail(BadInput, "the "+what+" is longer than 4096 bytes", nil)
 	}
 	for i := range len(raw) {
-		if raw[i] <= ' ' || raw[i] == 0x7f {
-			return nil, Fail(BadInput, "the "+what+" contains a space or a control character", nil)
+		if raw[i] <= ' ' || raw[i] >= 0x7f {
+			return nil, Fail(BadInput, "the "+what+" contains a space, a control character or one outside ASCII", nil)
 		}
 	}
 	u, err := url.Parse(raw)
@@ -95,6 +96,9 @@ func parseURL(raw, what string) (*url.URL, *Error) {
 	}
 	if u.Fragment != "" || strings.Contains(raw, "#") {
 		return nil, Fail(BadInput, "the "+what+" contains a fragment", nil)
+	}
+	if !strings.Contains(raw, u.EscapedPath()) { // else EscapedPath re-encodes it all, and %2F becomes a slash
+		return nil, Fail(BadInput, "the "+what+" has a character in its path that must be percent-encoded", nil)
 	}
 	if !hostOK(u) {
 		return nil, Fail(BadInput, "the "+what+" has a malformed host or port", nil)

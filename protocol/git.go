@@ -195,12 +195,13 @@ func gitServer(protocol, host, path string) (credential.Query, error) {
 	return credential.Query{URL: server, OriginOf: path == "" || path == "/"}, err
 }
 
-// escapePath undoes git's percent-decoding as far as a URL needs it; which other characters were encoded is lost.
+// escapePath undoes git's percent-decoding as far as a URL needs it (RFC 3986 section 3.3); whether another character was
+// encoded is lost. A "?" begins the query, which git leaves in the path.
 func escapePath(path string) string {
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder
 	for i := range len(path) {
-		if c := path[i]; c == ' ' || c == '#' || c == '%' || c >= 0x80 {
+		if c := path[i]; c >= 0x80 || strings.IndexByte(" \"#%<>\\^`{|}", c) >= 0 {
 			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
 		} else {
 			b.WriteByte(c)

@@ -1,0 +1,280 @@
+package protocol
+
+import (
+	"errors"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// seeds are requests that each format must read, and the fuzzers' beginnings. A format for answers only lists the
+// tokens that it must write.
+var seeds = map[string][]string{
+	"git": {
+		"protocol=https\nhost=mcp.example.com\n",
+		"protocol=http\nhost=127.0.0.1:8080\npath=mcp\nusername=me\n\n",
+		"capability[]=authtype\ncapability[]=state\nprotocol=https\nhost=h\nwwwauth[]=Bearer realm=\"x\"\nwwwauth[]=\n",
+		"url=https://me@h:8443/a%20b?x=1\noauth_issuer=https://id.example.com\noauth_client_id=c\noauth_refresh_token=r\n",
+		"protocol=https\nhost=h\nauthtype=Bearer\ncredential=abc\nephemeral=1\npassword_expiry_utc=1893456000\nstate[]=mcp-credential:1",
+	},
+	"json": {
+		`{"url":"https://h/mcp"}`,
+		`{"url":"https://h/mcp","access_token":"abc","token_type":"bearer","expires_at":"2030-01-01T00:00:00Z"}`,
+		`{"url":"https://h","access_token":"abc","expires_in":3600,"refresh_token":"r","issuer":"https://id","client_id":"c"}`,
+		`{"url":"https://h","account":"me","scopes":["a","b"],"challenge":"Bearer error=\"x\"","other":{"a":[1]}}`,
+	},
+	"headers": {"abc", "a.b-c_d~e+f/g=="},
+	"token":   {"abc", "a.b-c_d~e+f/g=="},
+	"header":  {"abc", "a.b-c_d~e+f/g=="},
+}
+
+// golden is what each format answers with goldenToken to a caller that announced nothing.
+var golden = map[string]string{
+	"git":     "username=oauth2\npassword=ey.J0-_~+/==\npassword_expiry_utc=1893456000\n",
+	"headers": `{"Authorization":"Bearer ey.J0-_~+/=="}` + "\n",
+	"token":   "ey.J0-_~+/==\n",
+	"header":  "Authorization: Bearer ey.J0-_~+/==\n",
+	"json": `{"access_token":"ey.J0-_~+/==","token_type":"Bearer","expires_at":"2030-01-01T00:00:00Z",` +
+		`"scopes":["mcp:tools","mcp:read"],"account":"Ann & <Bo>","issuer":"https://id.example.com/","resource":"https://h/mcp"}` + "\n",
+}
+
+func goldenToken() credential.Token {
+	return credential.Token{
+		Access:   credential.NewSecret("ey.J0-_~+/=="),
+		Type:     "Bearer",
+		Expiry:   time.Date(2030, 1, 1, 1, 0, 0, 999, time.FixedZone("", 3600)),
+		Scopes:   []string{"mcp:tools", "mcp:read"},
+		Account:  "Ann & <Bo>",
+		Issuer:   "https://id.example.com/",
+		Resource: "https://h/mcp",
+	}
+}
+
+func TestEveryFormatIsWhole(t *testing.T) {
+	manual, err := os.ReadFile("../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(Formats()) == 0 {
+		t.Fatal("no formats")
+	}
+	for _, f := range Formats() {
+		if !regexp.MustCompile(`^[a-z]+$`).MatchString(f.Name) || f.Doc == "" || strings.Contains(f.Doc, "\n") {
+			t.Errorf("%q: name or doc is not one plain line", f.Name)
+		}
+		if f.Decode == nil && f.Encode == nil {
+			t.Errorf("%s: neither reads nor writes", f.Name)
+		}
+		if len(seeds[f.Name]) == 0 {
+			t.Errorf("%s: no fuzz seed", f.Name)
+		}
+		if f.Encode != nil && golden[f.Name] == "" {
+			t.Errorf("%s: no golden answer", f.Name)
+		}
+		if !strings.Contains(string(manual), "\n### `"+f.Name+"`\n") {
+			t.Errorf("%s: no section in docs/protocol.md", f.Name)
+		}
+		if got, err := ByName(f.Name); err != nil || got.Name != f.Name {
+			t.Errorf("ByName(%s) = %s, %v: a name is taken twice or missing", f.Name, got.Name, err)
+		}
+	}
+	if len(seeds) != len(Formats()) || len(golden) != len(Formats()) {
+		t.Error("a seed or a golden answer belongs to no format")
+	}
+}
+
+func TestSeedsAreRead(t *testing.T) {
+	for _, f := range Formats() {
+		for _, seed := range seeds[f.Name] {
+			if f.Decode == nil {
+				continue
+			}
+			for _, name := range []string{f.Name, ""} {
+				if req, err := Decode(strings.NewReader(seed), name); err != nil || req.Format != f.Name || req.Query.URL == "" {
+					t.Errorf("Decode(%q, %q) = %+v, %v", seed, name, req, err)
+				}
+			}
+		}
+	}
+}
+
+// counter counts writes, and fails them where err is set.
+type counter struct {
+	strings.Builder
+	writes int
+	err    error
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	c.writes++
+	if c.err != nil {
+		return 0, c.err
+	}
+	return c.Builder.Write(p)
+}
+
+// WriteString hides the Builder's own, which would not count.
+func (c *counter) WriteString(s string) (int, error) { return c.Write([]byte(s)) }
+
+func TestAnswers(t *testing.T) {
+	for _, f := range Formats() {
+		var out counter
+		if err := f.Encode(&out, Request{}, goldenToken()); err != nil {
+			t.Errorf("%s: %v", f.Name, err)
+		}
+		if out.String() != golden[f.Name] || out.writes != 1 {
+			t.Errorf("%s: %d writes of\n%q, want one of\n%q", f.Name, out.writes, out.String(), golden[f.Name])
+		}
+		broken := counter{err: io.ErrClosedPipe}
+		if err := f.Encode(&broken, Request{}, goldenToken()); credential.KindOf(err) != credential.Internal || !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("%s: a failed write gave %v", f.Name, err)
+		}
+	}
+}
+
+// A token that is not one never leaves, whatever put it there (git-credential-oauth printed what the server sent).
+func TestHostileTokensAreNotWritten(t *testing.T) {
+	hostile := []credential.Token{
+		{},
+		{Access: credential.NewSecret("a\nquit=1")},
+		{Access: credential.NewSecret("a\r\nX-Evil: 1")},
+		{Access: credential.NewSecret("a\x00")},
+		{Access: credential.NewSecret(`a","X":"b`)},
+		{Access: credential.NewSecret("a b")},
+		{Access: credential.NewSecret("\u00e9")},
+		{Access: credential.NewSecret("===")},
+		{Access: credential.NewSecret(strings.Repeat("a", 64<<10+1))},
+		{Access: credential.NewSecret("abc"), Type: "DPoP"},
+	}
+	for _, f := range Formats() {
+		for i, token := range hostile {
+			for _, req := range []Request{{}, {AuthType: true, State: true}} {
+				var out counter
+				err := f.Encode(&out, req, token)
+				if credential.KindOf(err) != credential.Hostile || out.writes != 0 {
+					t.Errorf("%s, token %d: wrote %q, error %v", f.Name, i, out.String(), err)
+				}
+				if text := token.Access.Reveal(); err != nil && text != "" && strings.Contains(err.Error(), text) {
+					t.Errorf("%s, token %d: the error holds the token", f.Name, i)
+				}
+			}
+		}
+	}
+}
+
+func TestTokenTypeIsNotCaseSensitive(t *testing.T) {
+	for _, kind := range []string{"", "bearer", "BEARER"} { // RFC 6749 section 5.1
+		token := goldenToken()
+		token.Type = kind
+		for _, f := range Formats() {
+			var out counter
+			if err := f.Encode(&out, Request{}, token); err != nil || out.String() != golden[f.Name] {
+				t.Errorf("%s, type %q: %q, %v", f.Name, kind, out.String(), err)
+			}
+		}
+	}
+}
+
+func TestNotFound(t *testing.T) {
+	for _, f := range Formats() {
+		var out counter
+		if err := NotFound(&out, f.Name); err != nil || out.writes != 0 {
+			t.Errorf("%s: wrote %q, %v", f.Name, out.String(), err)
+		}
+	}
+	if err := NotFound(&counter{}, "no"); credential.KindOf(err) != credential.Usage {
+		t.Errorf("unknown format: %v", err)
+	}
+}
+
+func TestUnknownNamesListTheKnown(t *testing.T) {
+	_, err := ByName("gti")
+	if credential.KindOf(err) != credential.Usage {
+		t.Fatalf("kind of %v", err)
+	}
+	for _, f := range Formats() {
+		if !strings.Contains(err.Error(), f.Name) {
+			t.Errorf("%v does not name %s", err, f.Name)
+		}
+	}
+}
+
+// unread fails the test when it is read.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) { u.t.Error("stdin was read"); return 0, io.EOF }
+
+func TestDecodeRefuses(t *testing.T) {
+	for _, name := range []string{"headers", "token", "header", "docker"} {
+		if _, err := Decode(unread{t}, name); credential.KindOf(err) != credential.Usage {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"", "git", "json"} {
+		if _, err := Decode(strings.NewReader(""), name); credential.KindOf(err) != credential.BadInput {
+			t.Errorf("empty stdin, %q: %v", name, err)
+		}
+	}
+}
+
+// A read that fails keeps its kind where it has one, and is ours to report where it has none.
+func TestReadErrors(t *testing.T) {
+	silent := credential.Fail(credential.BadInput, "stdin stayed silent", nil)
+	for name, begin := range map[string]string{"git": "protocol=https\n", "json": `{"url":`} {
+		for _, cause := range []error{silent, io.ErrClosedPipe} {
+			for _, given := range []string{name, ""} {
+				_, err := Decode(io.MultiReader(strings.NewReader(begin), failing{cause}), given)
+				want := credential.KindOf(cause)
+				if !errors.Is(err, cause) || credential.KindOf(err) != want {
+					t.Errorf("%s: %v of kind %d, want %v of kind %d", name, err, credential.KindOf(err), cause, want)
+				}
+			}
+		}
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+func TestRequestsEndAt64KiB(t *testing.T) {
+	whole := map[string][2]string{
+		"git":  {"protocol=https\nhost=h\nignored=", "\n"},
+		"json": {`{"url":"https://h","ignored":"`, `"}`},
+	}
+	for name, ends := range whole {
+		fill := 64<<10 - len(ends[0]) - len(ends[1])
+		for extra, ok := range map[int]bool{0: true, 1: false, 1 << 20: false} {
+			text := ends[0] + strings.Repeat("x", fill+extra) + ends[1]
+			_, err := Decode(strings.NewReader(text), name)
+			if ok && err != nil || !ok && credential.KindOf(err) != credential.BadInput {
+				t.Errorf("%s of %d bytes: %v", name, len(text), err)
+			}
+		}
+	}
+}
+
+// No error about a request repeats any of it: each of these holds a secret in a wrong place.
+func TestErrorsHoldNothingOfTheRequest(t *testing.T) {
+	const secret = "hunter2"
+	requests := []string{
+		secret, "protocol=https\nhost=h\n" + secret + "\n", "protocol=" + secret + "\nhost=h\n", "protocol=https\nhost=" + secret + "/\n",
+		"protocol=https\nhost=h\nauthtype=Bearer\ncredential=" + secret + " \n", "protocol=https\nhost=h\npassword=" + secret + "\r\n",
+		"protocol=https\nhost=h\npassword_expiry_utc=" + secret + "\n", "url=https://" + secret + "%zz@h/\n", "url=" + secret + "\n",
+		"protocol=https\nhost=h\noauth_issuer=" + secret + "\n", "{" + secret, `{"` + secret + `":1,"` + secret + `":1}`,
+		`{"url":"https://h","access_token":"` + secret + ` "}`, `{"url":"https://h","scopes":["` + secret + `\""]}`,
+		`{"url":"https://h","expires_at":"` + secret + `"}`, `{"url":"https://h"}` + secret, `{"url":"https://` + secret + `:` + secret + `@h"}`,
+		`{"url":"https://h","token_type":"` + secret + `"}`, `{"url":"https://h","expires_in":"` + secret + `"}`,
+	}
+	for _, text := range requests {
+		_, err := Decode(strings.NewReader(text), "")
+		if err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
