@@ -167,6 +167,9 @@ func TestKilledWriters(t *testing.T) {
 			t.Fatalf("after kill %d: %d bytes, error %v", n, len(data), err)
 		}
 	}
+	if len(names(t, dir)) == 1 {
+		t.Fatal("no kill came in the middle of a write")
+	}
 	if err := Sweep(dir, 0); err != nil {
 		t.Fatal(err)
 	}

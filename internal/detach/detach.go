@@ -5,18 +5,20 @@ package detach
 import (
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
-// Start runs exe, an absolute path, with args (without the program's name) and exactly env. The process has null
-// standard streams, no other handle of ours, no terminal, and a session (Unix) or process group (Windows) of its own:
-// neither a host that kills its helper with all of the helper's group nor a closed terminal reaches it, and nobody
-// waits for a pipe that it holds. Its working directory is the user's home as env names it, else the root, so that it
-// keeps no project directory busy. Start returns once the process exists; its end is collected in the background, so a
-// caller that lives on keeps no zombie.
+// Start runs exe, an absolute path, with args (without the program's name) and exactly env, of which the last entry for
+// a name counts. The process has null standard streams, no other handle of ours, no terminal, and a session (Unix) or
+// process group (Windows) of its own: neither a host that kills its helper with all of the helper's group nor a closed
+// terminal reaches it, and nobody waits for a pipe that it holds. Its working directory is the user's home as env names
+// it, else the root, so that it keeps no project directory busy. Start returns once the process exists; its end is
+// collected in the background, so a caller that lives on keeps no zombie. Errors are of kind Internal.
 func Start(exe string, args []string, env []string) error {
 	if !filepath.IsAbs(exe) {
 		return credential.Fail(credential.Internal, "the program to start in the background has no absolute path", nil)
@@ -26,6 +28,7 @@ func Start(exe string, args []string, env []string) error {
 		return credential.Fail(credential.Internal, "cannot start a background process", err)
 	}
 	defer null.Close()
+	env = lastWins(env)
 	attr := &syscall.ProcAttr{
 		Dir:   workingDir(env),
 		Env:   env,
@@ -35,6 +38,25 @@ func Start(exe string, args []string, env []string) error {
 		return credential.Fail(credential.Internal, "cannot start a background process", err)
 	}
 	return nil
+}
+
+// lastWins drops what a later entry overrides, so that append(os.Environ(), ...) means what it says: a program reads the
+// first entry. Entries without a name, which Windows uses for the directories of drives, go too.
+func lastWins(env []string) []string {
+	seen := map[string]bool{"": true}
+	var out []string
+	for _, entry := range slices.Backward(env) {
+		name, _, _ := strings.Cut(entry, "=")
+		if runtime.GOOS == "windows" {
+			name = strings.ToUpper(name)
+		}
+		if !seen[name] {
+			seen[name] = true
+			out = append(out, entry)
+		}
+	}
+	slices.Reverse(out)
+	return out
 }
 
 // workingDir returns the user's home as env names it if it is a directory, else the root.
