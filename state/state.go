@@ -163,7 +163,7 @@ func (b Book) Serves(signIn string) ([]Server, error) {
 // LockPath is where the lock file of a record lives; the folder is made when missing.
 func (b Book) LockPath(name string) (string, error) {
 	if err := b.folder("locks"); err != nil {
-		return "", err
+		return "", b.unusable(err)
 	}
 	return b.Dir.File("locks", name+".lock"), nil
 }

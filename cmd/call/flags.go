@@ -1,0 +1,116 @@
+// Package call is what the front and the core must agree on about one call of get, store or erase: its flags, where its
+// request and its formats come from, and the words and exit codes of its errors. It leaves answering to helper.
+package call
+
+import (
+	"strings"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// Flags are the flags of get, store and erase. The core parses them with kong, whose tags they carry; the front with
+// Parse, because kong would double its start-up time. A test holds the two parsers to the same names.
+type Flags struct {
+	URL       string        `arg:"" optional:"" help:"Server URL. With it, stdin is never read."`
+	Input     string        `help:"Read the request from stdin in this format: git or json." placeholder:"FORMAT"`
+	Output    string        `short:"o" help:"Answer in this format: token, headers, header, json or git." placeholder:"FORMAT"`
+	Account   string        `help:"Label of the sign-in to use." placeholder:"LABEL"`
+	ClientID  string        `name:"client-id" help:"Answer only from a sign-in of this OAuth client." placeholder:"ID"`
+	Scope     []string      `help:"Scope that is needed besides the approved ones; can be repeated." sep:"none" placeholder:"SCOPE"`
+	Challenge string        `help:"The WWW-Authenticate value of a refused call, to be answered." placeholder:"VALUE"`
+	Prompt    string        `help:"Whether a person may be asked: never or once." placeholder:"POLICY"`
+	Wait      time.Duration `help:"How long to wait for a refresh or a sign-in." placeholder:"8s"`
+	Notify    bool          `help:"Say on stderr, once, that the sign-in was refreshed."`
+	Home      string        `help:"Directory for configuration, cache and locks." placeholder:"DIR"`
+	Verbose   bool          `short:"v" help:"Tell each decision on stderr."`
+}
+
+// Parse reads the flags of get the way kong does, as far as hosts use them. false means that only the core can judge
+// the command line: an unknown flag, a missing value, help.
+func (f *Flags) Parse(args []string) bool {
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if !strings.HasPrefix(arg, "-") || arg == "-" {
+			if f.URL != "" || arg == "" {
+				return false
+			}
+			f.URL = arg
+			continue
+		}
+		name, value, joined := strings.Cut(arg, "=")
+		if yes := f.boolean(name); yes != nil {
+			if joined {
+				return false
+			}
+			*yes = true
+			continue
+		}
+		if !joined {
+			if i++; i == len(args) || strings.HasPrefix(args[i], "-") {
+				return false
+			}
+			value = args[i]
+		}
+		if !f.set(name, value) {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *Flags) boolean(name string) *bool {
+	switch name {
+	case "--notify":
+		return &f.Notify
+	case "--verbose", "-v":
+		return &f.Verbose
+	}
+	return nil
+}
+
+func (f *Flags) set(name, value string) bool {
+	switch name {
+	case "--input":
+		f.Input = value
+	case "--output", "-o":
+		f.Output = value
+	case "--account":
+		f.Account = value
+	case "--client-id":
+		f.ClientID = value
+	case "--scope":
+		f.Scope = append(f.Scope, value)
+	case "--challenge":
+		f.Challenge = value
+	case "--prompt":
+		f.Prompt = value
+	case "--home":
+		f.Home = value
+	case "--wait":
+		d, err := time.ParseDuration(value)
+		f.Wait = d
+		return err == nil
+	default:
+		return false
+	}
+	return true
+}
+
+// Check judges the values that kong cannot. Errors are of kind Usage.
+func (f *Flags) Check() error {
+	switch {
+	case f.Prompt != "" && f.Prompt != "never" && f.Prompt != "once":
+		return credential.Fail(credential.Usage, "--prompt can be never or once", nil)
+	case f.Wait < 0:
+		return credential.Fail(credential.Usage, "--wait must not be negative", nil)
+	case f.URL != "" && f.Input != "":
+		return credential.Fail(credential.Usage, "with a URL on the command line stdin is not read: leave --input away", nil)
+	}
+	for _, s := range f.Scope {
+		if !credential.CheckScope(s) {
+			return credential.Fail(credential.Usage, "--scope takes one scope (RFC 6749 section 3.3) and can be repeated", nil)
+		}
+	}
+	return nil
+}

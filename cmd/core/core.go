@@ -1,0 +1,94 @@
+// Package core is the command line of the core program: everything that the front cannot answer from the cache, and
+// every command for people. A command is a struct with its flags and a short Run, one file each; what it decides lives
+// in helper. wire.go builds what they need.
+package core
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/mcp-credential/mcp-credential/cmd/call"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/busguard"
+)
+
+// Version is the version of this build; a release sets it with -ldflags -X.
+var Version = "dev"
+
+// commands is the command line. Hidden commands are run by the program itself.
+type commands struct {
+	Get     getCmd     `cmd:"" help:"Print an access token for a server."`
+	Store   storeCmd   `cmd:"" help:"Keep a token that was obtained elsewhere."`
+	Erase   eraseCmd   `cmd:"" help:"Take back a refused access token, or all of a server's."`
+	Login   loginCmd   `cmd:"" help:"Sign in to a server."`
+	Logout  logoutCmd  `cmd:"" help:"Sign out of a server."`
+	Status  statusCmd  `cmd:"" help:"Show servers, sign-ins and how they fare."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+	Refresh refreshCmd `cmd:"" hidden:""`
+	Offer   offerCmd   `cmd:"" hidden:""`
+}
+
+// streams is the process as a command sees it.
+type streams struct {
+	program string // the name that the program was called by
+	in      *os.File
+	out     io.Writer
+	err     io.Writer
+}
+
+// exited carries kong's wish to end the process up to Main, which alone returns an exit code.
+type exited int
+
+// Main runs one command line (args[0] is the program's name) and returns the exit code.
+func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) (code int) {
+	busguard.Restore()
+	defer func() {
+		if e, ok := recover().(exited); ok {
+			code = int(e)
+		}
+	}()
+	var c commands
+	parser, err := kong.New(&c, kong.Name(call.Program), kong.Description(about), kong.Writers(stdout, stderr),
+		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Exit(func(code int) { panic(exited(code)) }))
+	if err != nil {
+		return call.Report(stderr, credential.Fail(credential.Internal, "the command line is broken", err))
+	}
+	if len(args) < 2 {
+		args = append(args, "--help")
+	}
+	parsed, err := parser.Parse(args[1:])
+	if err != nil {
+		return call.Report(stderr, credential.Fail(credential.Usage, "the command line is wrong", unwrapParse(err)))
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	program := call.Name(args[0])
+	if program != call.GitProgram {
+		program = call.Program
+	}
+	return call.Report(stderr, parsed.Run(streams{program: program, in: stdin, out: stdout, err: stderr}))
+}
+
+const about = `Access tokens for MCP servers, from the cache or refreshed in silence.
+
+Sign in once with "mcp-credential login URL"; from then on every host and script gets a valid token from
+"mcp-credential get URL". Errors end with 2 usage or input, 3 sign-in needed, 4 try later, 5 refused or
+misconfigured, 6 keychain.`
+
+func unwrapParse(err error) error {
+	var p *kong.ParseError
+	if errors.As(err, &p) && p.Unwrap() != nil {
+		return p.Unwrap()
+	}
+	return err
+}
+
+// common are the flags of every command.
+type common struct {
+	Home    string `help:"Directory for configuration, cache and locks." placeholder:"DIR"`
+	Verbose bool   `short:"v" help:"Tell each decision on stderr."`
+}

@@ -1,0 +1,100 @@
+package core
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mcp-credential/mcp-credential/cmd/call"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/discovery"
+	"github.com/mcp-credential/mcp-credential/helper"
+)
+
+type getCmd struct{ call.Flags }
+
+// Run answers one get that the cache could not answer.
+func (c getCmd) Run(ctx context.Context, s streams) error {
+	r, err := call.Decode(c.Flags, s.program, osGetenv, s.in)
+	git := r.Format == "git"
+	if git && silent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if r.Output.Encode == nil {
+		return credential.Fail(credential.Usage, "--output cannot be "+r.Output.Name, nil)
+	}
+	w, err := wire(common{Home: c.Home, Verbose: c.Verbose}, s)
+	if err != nil {
+		return err
+	}
+	if w.broken != nil {
+		return c.fromCache(w, r, s)
+	}
+	ask, err := c.ask(w, r)
+	if err != nil {
+		return err
+	}
+	t, err := w.helper.Get(ctx, ask)
+	if git && silent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.Output.Encode(s.out, r.Request, t); err != nil {
+		return err
+	}
+	c.notify(w, r.Query, s)
+	return nil
+}
+
+// fromCache serves what is cached while the configuration cannot be read: a misspelt line stops no agent that has a
+// valid token. Nothing else is done, because the configuration may forbid it.
+func (c getCmd) fromCache(w *wiring, r call.Request, s streams) error {
+	warm := helper.Warm{Cache: w.helper.Cache, Book: w.helper.Book, Now: w.helper.Now, Trace: w.helper.Trace}
+	hit, err := warm.Get(r.Query)
+	if err != nil {
+		return w.broken
+	}
+	call.Say(s.err, "warning: "+w.broken.Error())
+	return r.Output.Encode(s.out, r.Request, hit.Token)
+}
+
+// ask makes helper's question of the call.
+func (c getCmd) ask(w *wiring, r call.Request) (helper.Ask, error) {
+	a := helper.Ask{
+		Query: r.Query, Quiet: r.Format == "git", Wait: c.Wait,
+		Prompt: w.prompt(c.Prompt, r.Query.URL), Terminal: w.terminal(),
+	}
+	if a.Wait == 0 {
+		a.Wait = w.wait
+	}
+	if r.Query.Challenge == "" {
+		return a, nil
+	}
+	ch, err := discovery.ParseChallenge([]string{r.Query.Challenge})
+	if err != nil {
+		return a, credential.Fail(credential.BadInput, "the challenge cannot be read", err)
+	}
+	a.Force = true
+	a.Scopes = scopes(ch.Scope)
+	return a, nil
+}
+
+// notify says once that the sign-in was refreshed, to those who asked for it.
+func (c getCmd) notify(w *wiring, q credential.Query, s streams) {
+	if !c.Notify && !w.config.Notify {
+		return
+	}
+	if text := w.helper.Notice(q); text != "" {
+		call.Say(s.err, text)
+	}
+}
+
+// silent reports whether err is git's daily question about a host that is not ours.
+func silent(err error) bool {
+	var e *credential.Error
+	return errors.As(err, &e) && e.Kind == credential.NotFound
+}

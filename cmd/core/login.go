@@ -1,0 +1,77 @@
+package core
+
+import (
+	"context"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/cmd/call"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/helper"
+	"github.com/mcp-credential/mcp-credential/source"
+)
+
+type loginCmd struct {
+	common
+	URL              string   `arg:"" help:"Server URL."`
+	Account          string   `help:"Label for this sign-in, where a server has several." placeholder:"LABEL"`
+	Name             string   `help:"What to call the server in messages." placeholder:"NAME"`
+	ClientID         string   `name:"client-id" help:"OAuth client: an id, or the https URL of a client id metadata document." placeholder:"ID"`
+	ClientSecretFile string   `name:"client-secret-file" help:"File that holds the client's secret." placeholder:"FILE"`
+	Scope            []string `help:"Scope to ask for besides the published ones; can be repeated." sep:"none" placeholder:"SCOPE"`
+	Device           bool     `xor:"way" help:"Sign in with a code on any device."`
+	NoBrowser        bool     `name:"no-browser" xor:"way" help:"Print the address and accept the pasted redirect."`
+	Force            bool     `help:"Sign in again even where a sign-in serves the server."`
+}
+
+// Run signs a person in.
+func (c loginCmd) Run(ctx context.Context, s streams) error {
+	url, err := credential.ParseServerURL(c.URL)
+	if err != nil {
+		return err
+	}
+	for _, scope := range c.Scope {
+		if !credential.CheckScope(scope) {
+			return credential.Fail(credential.Usage, "--scope takes one scope (RFC 6749 section 3.3) and can be repeated", nil)
+		}
+	}
+	w, err := wire(c.common, s)
+	if err == nil {
+		err = w.broken
+	}
+	if err != nil {
+		return err
+	}
+	w.interactive = true
+	out, err := w.helper.Login(ctx, helper.Login{
+		URL: url, Account: c.Account, Name: c.Name, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Scopes: c.Scope, Anew: c.Force,
+	}, w.person(c.way(), false))
+	if err != nil {
+		return err
+	}
+	call.Say(s.err, outcome(out))
+	return nil
+}
+
+func (c loginCmd) way() source.Way {
+	switch {
+	case c.Device:
+		return source.Device
+	case c.NoBrowser:
+		return source.NoBrowser
+	}
+	return source.Browser
+}
+
+func outcome(o helper.Outcome) string {
+	text := "signed in to " + o.Server
+	if !o.NewTab {
+		text = "already signed in to " + o.Server
+	}
+	if o.Account != "" {
+		text += " as " + o.Account
+	}
+	if !o.Token.Expiry.IsZero() {
+		text += "; the access token is valid for " + o.Token.Left(time.Now())
+	}
+	return text + "; kept in: " + o.Tier
+}

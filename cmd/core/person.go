@@ -1,0 +1,206 @@
+package core
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/mcp-credential/mcp-credential/cmd/call"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/helper"
+	"github.com/mcp-credential/mcp-credential/internal/browser"
+	"github.com/mcp-credential/mcp-credential/internal/loopback"
+	"github.com/mcp-credential/mcp-credential/source"
+)
+
+// person is whoever sits before this process: at its terminal, or only at the desktop when it runs detached.
+type person struct {
+	w        *wiring
+	way      source.Way
+	offered  bool // nobody has typed a command for this sign-in: a page of ours asks first
+	proposal helper.Proposal
+	waiting  func() // ends the waiting indicator
+}
+
+func (w *wiring) person(way source.Way, offered bool) *person {
+	return &person{w: w, way: way, offered: offered, waiting: func() {}}
+}
+
+// Say tells who will receive what, as whom.
+func (p *person) Say(q helper.Proposal) error {
+	p.proposal = q
+	var text strings.Builder
+	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	row := func(name, value string) { fmt.Fprintf(t, "  %s\t%s\n", name, credential.Printable(value, 400)) }
+	row("Server", q.Server)
+	if q.Resource != q.Server {
+		row("Resource", q.Resource)
+	}
+	row("Signed in at", q.Issuer)
+	row("Scopes", listed(q.Scopes, "(the server's default)"))
+	row("Account", orElse(q.Account, "(the one you choose in the browser)"))
+	_ = t.Flush()
+	call.Say(p.w.streams.err, "this server will receive access tokens:")
+	_, err := io.WriteString(p.w.streams.err, text.String())
+	return err
+}
+
+func listed(items []string, none string) string { return orElse(strings.Join(items, " "), none) }
+
+func orElse(text, none string) string {
+	if text == "" {
+		return none
+	}
+	return text
+}
+
+// SignIn runs the interactive half of the named source, with this person.
+func (p *person) SignIn(ctx context.Context, name string, q helper.Proposal, t credential.Target) (credential.Answer, error) {
+	src, err := p.w.source(name)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	defer func() { p.waiting() }()
+	return src.Interactive(ctx, t, p)
+}
+
+// Way is how this person is reached.
+func (p *person) Way() source.Way { return p.way }
+
+// OpenURL shows the authorization URL: through a page of ours first where nobody has approved this server yet.
+func (p *person) OpenURL(ctx context.Context, url string) error {
+	if p.way == source.NoBrowser {
+		call.Say(p.w.streams.err, "open this address in any browser and sign in:")
+		p.line(url)
+		call.Say(p.w.streams.err, "the browser ends on an address that it cannot open; paste that address here:")
+		return nil
+	}
+	open := func(url string) error { return browser.Open(ctx, url, osGetenv) }
+	var err error
+	if p.offered && !p.proposal.Approved {
+		q := loopback.Question{Server: p.proposal.Server, Issuer: p.proposal.Issuer, Scopes: p.proposal.Scopes, Account: p.proposal.Account}
+		err = loopback.Confirm(ctx, q, url, open)
+	} else {
+		err = open(url)
+	}
+	if err == nil {
+		p.wait("waiting for the sign-in in the browser")
+		return nil
+	}
+	if p.offered || ctx.Err() != nil {
+		return err
+	}
+	call.Say(p.w.streams.err, err.Error()+"; open this address in a browser on this machine:")
+	p.line(url)
+	p.wait("waiting for the sign-in in the browser")
+	return nil
+}
+
+// ShowCode tells what to type where.
+func (p *person) ShowCode(_ context.Context, url, complete, code string) error {
+	call.Say(p.w.streams.err, "open "+url+" on any device and enter the code "+code)
+	if complete != "" {
+		call.Say(p.w.streams.err, "or open "+complete)
+	}
+	p.wait("waiting for the code to be entered")
+	return nil
+}
+
+// PastedRedirect reads the address that the browser ended on.
+func (p *person) PastedRedirect(ctx context.Context) (string, error) {
+	type answer struct {
+		line string
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		line, err := bufio.NewReader(io.LimitReader(p.w.streams.in, 64<<10)).ReadString('\n')
+		got <- answer{strings.TrimSpace(line), err}
+	}()
+	select {
+	case a := <-got:
+		if a.line == "" {
+			return "", credential.Fail(credential.BadInput, "no address was pasted", nil)
+		}
+		return a.line, nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// Registered has nothing to keep: a client is registered anew for every sign-in, because a server that compares
+// redirect URIs with their ports would refuse the old one in the browser, where nobody could explain it.
+func (p *person) Registered(string, credential.Secret) error { return nil }
+
+// line prints text as it is, without the program's name, to be copied.
+func (p *person) line(text string) {
+	_, _ = io.WriteString(p.w.streams.err, credential.Printable(text, 4096)+"\n")
+}
+
+// tick is how often the waiting indicator moves.
+const tick = time.Second
+
+// wait shows on a terminal that something goes on, and elsewhere says it once.
+func (p *person) wait(text string) {
+	p.waiting()
+	p.waiting = func() {}
+	if !p.w.terminal() {
+		call.Say(p.w.streams.err, text)
+		return
+	}
+	done, gone := make(chan struct{}), make(chan struct{})
+	began := time.Now()
+	go func() {
+		defer close(gone)
+		ticker := time.NewTicker(tick)
+		defer ticker.Stop()
+		for {
+			fmt.Fprintf(p.w.streams.err, "\r%s: %s (%s) ", call.Program, text, time.Since(began).Round(time.Second))
+			select {
+			case <-ticker.C:
+			case <-done:
+				fmt.Fprintf(p.w.streams.err, "\r%s\r", strings.Repeat(" ", len(text)+40))
+				return
+			}
+		}
+	}()
+	p.waiting = func() { close(done); <-gone; p.waiting = func() {} }
+}
+
+// askPassphrase reads the passphrase of the encrypted file from the terminal, without echo.
+func (w *wiring) askPassphrase(ctx context.Context) (credential.Secret, error) {
+	call.Say(w.streams.err, "passphrase of the encrypted file:")
+	type answer struct {
+		text []byte
+		err  error
+	}
+	fd := int(w.streams.in.Fd())
+	before, _ := term.GetState(fd)
+	got := make(chan answer, 1)
+	go func() {
+		text, err := term.ReadPassword(fd)
+		got <- answer{text, err}
+	}()
+	select {
+	case a := <-got:
+		if a.err == nil && len(a.text) == 0 {
+			a.err = errors.New("nothing was typed")
+		}
+		if a.err != nil {
+			return credential.Secret{}, credential.Fail(credential.KeychainBroken, "no passphrase", a.err)
+		}
+		return credential.NewSecret(string(a.text)), nil
+	case <-ctx.Done():
+		if before != nil {
+			_ = term.Restore(fd, before)
+		}
+		return credential.Secret{}, ctx.Err()
+	}
+}

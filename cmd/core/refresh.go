@@ -1,0 +1,48 @@
+package core
+
+import (
+	"context"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/helper"
+)
+
+// refreshCmd is the detached refresh (helper.RefreshArgs).
+type refreshCmd struct {
+	common
+	URL     string `arg:""`
+	Account string
+	Refused string
+	Prompt  string
+}
+
+// Run refreshes one sign-in. Its result is what it leaves in the cache and in the records.
+func (c refreshCmd) Run(ctx context.Context, s streams) error {
+	w, err := wire(c.common, s)
+	if err != nil {
+		return err
+	}
+	// SIGTERM at the wrong moment must not lose a rotated refresh token: the work is short and bounded.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), credential.LockWait+credential.RefreshTotal)
+	defer cancel()
+	q := credential.Query{URL: c.URL, Account: c.Account}
+	return w.helper.Refresh(ctx, helper.Renewal{Query: q, Refused: c.Refused, Prompt: c.Prompt != "" && w.prompt(c.Prompt, c.URL)})
+}
+
+// offerCmd is the detached sign-in that a get offers.
+type offerCmd struct {
+	common
+	URL      string `arg:""`
+	Account  string
+	ClientID string   `name:"client-id"`
+	Scope    []string `sep:"none"`
+}
+
+// Run shows one sign-in to a person.
+func (c offerCmd) Run(ctx context.Context, s streams) error {
+	w, err := wire(c.common, s)
+	if err != nil {
+		return err
+	}
+	return w.helper.Offer(ctx, helper.Login{URL: c.URL, Account: c.Account, ClientID: c.ClientID, Scopes: c.Scope})
+}

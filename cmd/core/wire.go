@@ -1,0 +1,224 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/cache"
+	"github.com/mcp-credential/mcp-credential/cache/keychain"
+	"github.com/mcp-credential/mcp-credential/cmd/call"
+	"github.com/mcp-credential/mcp-credential/config"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/discovery"
+	"github.com/mcp-credential/mcp-credential/helper"
+	"github.com/mcp-credential/mcp-credential/internal/browser"
+	"github.com/mcp-credential/mcp-credential/internal/detach"
+	"github.com/mcp-credential/mcp-credential/internal/home"
+	"github.com/mcp-credential/mcp-credential/internal/webclient"
+	"github.com/mcp-credential/mcp-credential/source"
+	"github.com/mcp-credential/mcp-credential/source/oauth"
+	"github.com/mcp-credential/mcp-credential/state"
+)
+
+// osGetenv is the environment after busguard has restored it.
+var osGetenv = os.Getenv
+
+// wiring is everything that a command needs, built once per process.
+type wiring struct {
+	helper      *helper.Helper
+	dir         home.Dir
+	config      config.Config
+	broken      error // why the configuration cannot be used; commands but a warm get fail with it
+	wait        time.Duration
+	interactive bool // a person has just typed this command: the keychain may ask to be unlocked
+	streams     streams
+	client      *http.Client
+	keychains   map[string]helper.Keychain
+	verbose     bool
+}
+
+// wire builds the helper for a home directory.
+func wire(c common, s streams) (*wiring, error) {
+	dir, err := home.Find(c.Home, osGetenv)
+	if err != nil {
+		return nil, err
+	}
+	if err := dir.Check(); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	w := &wiring{dir: dir, streams: s, wait: credential.WaitDefault, keychains: map[string]helper.Keychain{}, verbose: c.Verbose}
+	w.config, w.broken = config.Load(dir.File(config.FileName))
+	if d, err := w.config.WaitTime(); err == nil && d > 0 {
+		w.wait = d
+	}
+	w.helper = &helper.Helper{
+		Dir: dir, Cache: cache.Open(dir, HotKeys(dir)), Book: state.Book{Dir: dir},
+		Settings: w.settings, Config: func() (int64, int64) { return call.ConfigStamp(dir.File(config.FileName)) },
+		Keychain: w.keychain, Source: w.refresher, Find: w.find, Issuer: w.issuer,
+		Launch: w.launch, Reachable: func() bool { return browser.Reachable(osGetenv) },
+		Person: func() helper.Person { return w.person(source.Browser, true) },
+		Now:    time.Now, Trace: w.trace, Warn: func(text string) { call.Say(s.err, "warning: "+text) },
+	}
+	return w, nil
+}
+
+func (w *wiring) trace(text string) {
+	if w.verbose {
+		call.Say(w.streams.err, text)
+	}
+}
+
+// settings returns what the configuration says about a server.
+func (w *wiring) settings(url string) helper.Settings {
+	c := w.config.Servers[url]
+	return helper.Settings{
+		Name: c.Name, ClientID: c.ClientID, ClientSecret: c.ClientSecretFile, Scopes: c.Scopes, Account: c.Account,
+		Issuer: c.Issuer, Resource: c.Resource, Store: c.Store,
+	}
+}
+
+// prompt returns whether a person may be asked: the flag, else the configuration, else once; in CI never.
+func (w *wiring) prompt(flag, url string) bool {
+	policy := "once"
+	for _, p := range []string{w.config.Prompt, w.config.Servers[url].Prompt, flag} {
+		if p != "" {
+			policy = p
+		}
+	}
+	return policy == "once" && !browser.CI(osGetenv)
+}
+
+// terminal reports whether a person reads what this process says.
+func (w *wiring) terminal() bool {
+	f, ok := w.streams.err.(*os.File)
+	return ok && call.Terminal(f)
+}
+
+// keychain opens the named store, or the configured or preferred one, once.
+func (w *wiring) keychain(ctx context.Context, store string) (helper.Keychain, error) {
+	for _, name := range []string{osGetenv("MCPCRED_STORE"), w.config.Store} {
+		if store == "" {
+			store = name
+		}
+	}
+	if kc, ok := w.keychains[store]; ok {
+		return kc, nil
+	}
+	passphrase := osGetenv("MCPCRED_PASSPHRASE_FILE")
+	if passphrase == "" {
+		passphrase = w.config.PassphraseFile
+	}
+	o := keychain.Options{
+		Store: store, Home: w.dir.ID, Dir: w.dir.Path, PassphraseFile: passphrase, Interactive: w.interactive, Getenv: osGetenv, Trace: w.trace,
+	}
+	if w.terminal() && call.Terminal(w.streams.in) {
+		o.AskPassphrase = w.askPassphrase
+	}
+	kc, err := keychain.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	w.keychains[store] = items{kc}
+	return w.keychains[store], nil
+}
+
+// items speaks helper's word for an item that is not there.
+type items struct{ keychain.Keychain }
+
+func (i items) Get(ctx context.Context, id string) ([]byte, error) {
+	data, err := i.Keychain.Get(ctx, id)
+	if errors.Is(err, keychain.ErrNotFound) {
+		return nil, helper.ErrNoItem
+	}
+	return data, err
+}
+
+// http returns the one client of this process.
+func (w *wiring) http() (*http.Client, error) {
+	if w.client != nil {
+		return w.client, nil
+	}
+	var err error
+	w.client, err = webclient.New(webclient.Options{Version: Version, Getenv: osGetenv})
+	return w.client, err
+}
+
+func (w *wiring) source(name string) (source.Source, error) {
+	client, err := w.http()
+	if err != nil {
+		return nil, err
+	}
+	switch name {
+	case sourceOAuth:
+		return oauth.New(oauth.Config{Client: client, Trace: w.trace}), nil
+	case helper.StoredSource:
+		return nil, credential.Fail(credential.NoSignIn, "there is nothing to refresh from: the token came by store", nil)
+	}
+	return nil, credential.Fail(credential.Misconfigured, "this version has no token source called "+credential.Printable(name, 40), nil)
+}
+
+func (w *wiring) refresher(name string) (helper.Refresher, error) { return w.source(name) }
+
+// The token sources.
+const (
+	sourceOAuth = "oauth"
+	sourceEntra = "entra"
+)
+
+func (w *wiring) finder() (discovery.Finder, error) {
+	client, err := w.http()
+	return discovery.Finder{
+		Client: client, Trace: w.trace,
+		AllowResource: func(server, resource string) bool { return w.config.Servers[server].Resource == resource },
+		OnlyIssuer:    func(server string) string { return w.config.Servers[server].Issuer },
+	}, err
+}
+
+func (w *wiring) find(ctx context.Context, url string, _ helper.Settings) (helper.Found, error) {
+	f, err := w.finder()
+	if err != nil {
+		return helper.Found{}, err
+	}
+	s, err := f.Find(ctx, url)
+	name := sourceOAuth
+	if s.Microsoft {
+		name = sourceEntra
+	}
+	return helper.Found{Resource: s.Resource, Name: s.Name, Scopes: s.Scopes, Source: name, Endpoints: s.Endpoints}, err
+}
+
+func (w *wiring) issuer(ctx context.Context, issuer string) (credential.Endpoints, error) {
+	f, err := w.finder()
+	if err != nil {
+		return credential.Endpoints{}, err
+	}
+	return f.Issuer(ctx, issuer)
+}
+
+// launch starts this program again as a detached process for the same home.
+func (w *wiring) launch(args ...string) error {
+	exe, err := os.Executable()
+	if err == nil {
+		exe, err = filepath.EvalSymlinks(exe)
+	}
+	if err != nil {
+		return err
+	}
+	return detach.Start(exe, append(args, "--home="+w.dir.Path), os.Environ())
+}
+
+// scopes splits a scope parameter and leaves out what is none.
+func scopes(param string) []string {
+	var out []string
+	for _, s := range strings.Fields(param) {
+		if credential.CheckScope(s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}

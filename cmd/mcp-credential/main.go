@@ -1,0 +1,87 @@
+// Command mcp-credential is the front: what hosts call. It answers a warm get from the cache and hands everything else
+// to the core, the program beside it. It links no network, no keychain library, no D-Bus and no command-line library, so
+// that nothing in it can wait and starting it costs little more than starting an empty process; on macOS alone it
+// contains the core, because keychain permissions belong to one binary.
+package main
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/cache"
+	"github.com/mcp-credential/mcp-credential/cmd/call"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/helper"
+	"github.com/mcp-credential/mcp-credential/internal/home"
+	"github.com/mcp-credential/mcp-credential/state"
+)
+
+func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
+
+func run(args []string, stdin *os.File, stdout, stderr io.Writer) int {
+	program := call.Name(args[0])
+	var f call.Flags
+	if len(args) < 2 || args[1] != "get" || !f.Parse(args[2:]) {
+		return core(args, nil)
+	}
+	r, err := call.Decode(f, program, os.Getenv, stdin)
+	if r.Read != nil && credential.KindOf(err) == credential.NotFound {
+		return 0 // git asks every helper about every host
+	}
+	if err != nil {
+		return call.Report(stderr, err)
+	}
+	hit, err := warm(f, r, stderr)
+	if err != nil {
+		return core(args, r.Read)
+	}
+	if err := r.Output.Encode(stdout, r.Request, hit.Token); err != nil {
+		return call.Report(stderr, err)
+	}
+	after(f, hit, stderr)
+	return 0
+}
+
+// warm looks into the cache. Any error means that the core must judge.
+func warm(f call.Flags, r call.Request, stderr io.Writer) (helper.Hit, error) {
+	dir, err := home.Find(f.Home, os.Getenv)
+	if err == nil {
+		err = dir.Check()
+	}
+	if err != nil || r.Query.Challenge != "" || r.Output.Encode == nil {
+		return helper.Hit{}, helper.ErrCold
+	}
+	w := helper.Warm{
+		Cache:  cache.Open(dir, hotKeys(dir)),
+		Book:   state.Book{Dir: dir},
+		Config: func() (int64, int64) { return call.ConfigStamp(dir.File("config.toml")) },
+		Now:    time.Now,
+		Trace:  func(string) {},
+	}
+	if f.Verbose {
+		w.Trace = func(text string) { call.Say(stderr, text) }
+	}
+	return w.Get(r.Query)
+}
+
+// after does what may follow the answer: a word about a refresh, and a refresh ahead of time.
+func after(f call.Flags, hit helper.Hit, stderr io.Writer) {
+	dir, err := home.Find(f.Home, os.Getenv)
+	if err != nil {
+		return
+	}
+	if f.Notify {
+		if text := (state.Book{Dir: dir}).TakeNotice(hit.SignIn); text != "" {
+			call.Say(stderr, text)
+		}
+	}
+	if !hit.Due {
+		return
+	}
+	q := credential.Query{URL: hit.Token.Server, Account: hit.Account}
+	args := append(helper.RefreshArgs(q, "", f.Prompt != "never"), "--home="+dir.Path)
+	if err := launch(args); err != nil && f.Verbose {
+		call.Say(stderr, "refresh: cannot start: "+err.Error())
+	}
+}

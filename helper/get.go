@@ -1,0 +1,225 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/cache"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/state"
+)
+
+// Ask is one get with everything that came along.
+type Ask struct {
+	Query    credential.Query
+	Prompt   bool          // a person may be asked (--prompt once)
+	Terminal bool          // ... right here, by this process
+	Wait     time.Duration // how long the caller waits for a refresh or a sign-in
+	Quiet    bool          // an unknown server is not found, without prompt (git)
+	Force    bool          // the caller's token was refused: a cached one does not serve
+	Scopes   []string      // of a challenge
+	until    time.Time     // the end of Wait
+}
+
+// poll is how often a caller looks whether the process that refreshes or signs in on its behalf has finished.
+const (
+	pollFirst = 15 * time.Millisecond
+	pollMost  = 120 * time.Millisecond
+)
+
+// Get answers with a token that can be handed out, from the cache or by a refresh in another process that it waits
+// for, or by a sign-in where the prompt policy allows one. It needs no lock.
+func (h *Helper) Get(ctx context.Context, a Ask) (credential.Token, error) {
+	a.until = time.Now().Add(a.Wait)
+	s, err := h.resolve(a.Query)
+	if err != nil {
+		if a.Quiet && credential.KindOf(err) == credential.NotFound {
+			return credential.Token{}, err
+		}
+		return h.offer(ctx, s, a, err)
+	}
+	if lack := s.missing(append(a.Query.Scopes, a.Scopes...)); len(lack) > 0 {
+		return h.offer(ctx, s, a, h.stepUp(s, lack))
+	}
+	t, err := h.read(ctx, s)
+	if kind := credential.KindOf(err); kind >= credential.KeychainLocked {
+		return t, err
+	}
+	if errors.Is(err, cache.ErrDamaged) {
+		h.Warn("the cached token for " + s.server.URL + " is unusable and will be replaced: " + err.Error())
+	}
+	refused := credential.Secret{}
+	if a.Force {
+		refused = t.Access
+	} else if err == nil && t.Valid(h.Now()) {
+		h.answered(a.Query, s, t)
+		return t, nil
+	}
+	t, err = h.await(ctx, s, a, refused)
+	if person(err) {
+		return h.offer(ctx, s, a, err)
+	}
+	return t, err
+}
+
+// person reports whether err can be cured by a sign-in.
+func person(err error) bool {
+	if err == nil {
+		return false
+	}
+	switch credential.KindOf(err) {
+	case credential.NoSignIn, credential.SignInDead, credential.StepUp, credential.NotFound, credential.NotApproved:
+		return true
+	}
+	return false
+}
+
+func (h *Helper) stepUp(s subject, lack []string) error {
+	text := "the sign-in for " + s.server.URL + " lacks scope"
+	for _, scope := range lack {
+		text += " " + credential.Printable(scope, 120)
+	}
+	return h.fail(credential.StepUp, s.server.URL, text)
+}
+
+// read opens the cached token of a subject with the hot key, else with the key from the keychain, which it heats. Only
+// errors of a Keychain kind are worth reporting: after any other one a refresh helps.
+func (h *Helper) read(ctx context.Context, s subject) (credential.Token, error) {
+	t, err := h.Cache.Token(s.signIn.ID, s.tokenID)
+	if errors.Is(err, cache.ErrNoKey) {
+		t, err = h.readCold(ctx, s)
+	}
+	if err == nil && t.Server != s.server.URL {
+		return credential.Token{}, cache.ErrMiss
+	}
+	return t, err
+}
+
+func (h *Helper) readCold(ctx context.Context, s subject) (credential.Token, error) {
+	if s.dataKey.IsZero() {
+		h.Trace("cache: the data key is not hot; asking the keychain")
+		g, _, err := h.grant(ctx, s.signIn)
+		if err != nil {
+			return credential.Token{}, err
+		}
+		*s.dataKey = g.DataKey
+	}
+	t, err := h.Cache.TokenWith(*s.dataKey, s.signIn.ID, s.tokenID)
+	if err == nil && t.Valid(h.Now()) {
+		if err := h.Cache.Heat(s.signIn.ID, *s.dataKey, t.Expiry); err != nil {
+			h.Trace("cache: the data key cannot be kept hot: " + err.Error())
+		}
+	}
+	return t, err
+}
+
+// answered leaves the pointer for the next warm get, and starts a refresh when the token is in its window.
+func (h *Helper) answered(q credential.Query, s subject, t credential.Token) {
+	h.Trace("cache: a token that is valid for " + t.Left(h.Now()))
+	h.point(q, s)
+	if !t.Due(h.Now()) {
+		return
+	}
+	if ready, _ := restarts(h.Book, s.signIn, h.Now()); ready {
+		if err := h.Launch(RefreshArgs(s.query(), "", true)...); err != nil {
+			h.Trace("refresh: cannot start: " + err.Error())
+		}
+	}
+}
+
+func (h *Helper) point(q credential.Query, s subject) {
+	if q.URL != s.server.URL {
+		return // git's questions by origin or by path below a server: what they mean changes with every login
+	}
+	size, mtime := h.Config()
+	err := h.Cache.Point(q, cache.Pointer{URL: q.URL, SignIn: s.signIn.ID, TokenID: s.tokenID, Name: s.server.Name, ConfigSize: size, ConfigMTime: mtime})
+	if err != nil {
+		h.Trace("cache: no pointer: " + err.Error())
+	}
+}
+
+// await has a detached process refresh and waits for what it leaves in the cache and in the sign-in's record.
+func (h *Helper) await(ctx context.Context, s subject, a Ask, refused credential.Secret) (credential.Token, error) {
+	ctx, cancel := context.WithDeadline(ctx, a.until)
+	defer cancel()
+	before := s.signIn.Attempts
+	for pause := pollFirst; ; pause = min(pause*5/4, pollMost) {
+		si, err := h.Book.SignIn(s.signIn.ID)
+		if err != nil {
+			return credential.Token{}, err
+		}
+		t, err := h.read(ctx, s)
+		if err == nil && t.Valid(h.Now()) && (refused.IsZero() || !t.Access.Equal(refused)) {
+			h.answered(a.Query, s, t)
+			return t, nil
+		}
+		if err := h.blocked(ctx, s.server.URL, si, before); err != nil {
+			return credential.Token{}, err
+		}
+		if err := h.start(s, si, refused); err != nil {
+			return credential.Token{}, err
+		}
+		if rest(ctx, pause) != nil {
+			return credential.Token{}, h.fail(credential.StillRefreshing, s.server.URL, "the refresh for "+s.server.URL+" has not finished in "+a.Wait.String()+" and goes on")
+		}
+	}
+}
+
+// blocked says why waiting is pointless: the sign-in cannot be refreshed, the attempt that we waited for has failed,
+// or the next one may not begin before the caller has stopped waiting.
+func (h *Helper) blocked(ctx context.Context, server string, si state.SignIn, before int) error {
+	switch {
+	case si.Dead != nil:
+		return h.fail(credential.SignInDead, server, "the sign-in for "+server+" has ended: "+si.Dead.Reason)
+	case si.NoRefresh:
+		return h.fail(credential.NoSignIn, server, "the access token for "+server+" has expired and there is no refresh token")
+	case si.LastError == nil:
+		return nil
+	}
+	deadline, _ := ctx.Deadline()
+	if si.Attempts > before || si.NextTry.After(deadline) {
+		e := si.LastError.Err()
+		e.Server = server
+		e.RetryAfter = max(si.NextTry.Sub(h.Now()), 0).Round(time.Second)
+		return e
+	}
+	return nil
+}
+
+// start launches the refresh process unless one is at work or must not begin yet by the sign-in's latest record si.
+func (h *Helper) start(s subject, si state.SignIn, refused credential.Secret) error {
+	ready, err := restarts(h.Book, si, h.Now())
+	if err != nil || !ready {
+		return err
+	}
+	if err := h.Book.Writable(); err != nil {
+		return err
+	}
+	h.Trace("refresh: starting a process of its own")
+	if err := h.Launch(RefreshArgs(s.query(), refused.Fingerprint(), false)...); err != nil {
+		return credential.Fail(credential.Internal, "cannot start the refresh process", err)
+	}
+	return nil
+}
+
+// rest waits for d or the end of ctx, whichever comes first.
+func rest(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// Notice returns, once, the sentence that a refresh has left for --notify.
+func (h *Helper) Notice(q credential.Query) string {
+	s, err := h.resolve(q)
+	if err != nil {
+		return ""
+	}
+	return h.Book.TakeNotice(s.signIn.ID)
+}

@@ -1,0 +1,122 @@
+// Package helper is the decision behind get, store and erase: whether a cached access token serves, who refreshes it
+// and when a person is asked. It holds no wire format, no network, no keychain and no terminal: what it needs of those
+// comes in through the small interfaces in this file. The front program links this package for Warm; everything else
+// runs in the core.
+package helper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/cache"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/home"
+	"github.com/mcp-credential/mcp-credential/state"
+)
+
+// ErrNoItem is what a Keychain answers for an item that it does not have.
+var ErrNoItem = errors.New("no such keychain item")
+
+// Keychain keeps the secret half of sign-ins. Set is durable and atomic. Errors are of the Keychain kinds.
+type Keychain interface {
+	Get(ctx context.Context, id string) ([]byte, error)
+	Set(ctx context.Context, id, label string, value []byte) error
+	Delete(ctx context.Context, id string) error
+	Tier() string  // for people
+	Store() string // machine name of the choice
+}
+
+// Refresher is the silent half of a token source (see source.Source for the contract).
+type Refresher interface {
+	Silent(ctx context.Context, t credential.Target, g credential.Grant, authMethod string,
+		keep func(credential.Grant) error) (credential.Answer, error)
+	Revoke(ctx context.Context, t credential.Target, g credential.Grant, authMethod string) error
+}
+
+// Person is somebody who can be told what a sign-in will give away, and can sign in.
+type Person interface {
+	// Say tells which server will receive which scopes as which account, before anything is redeemed. An error stops
+	// the sign-in.
+	Say(p Proposal) error
+	// SignIn runs the interactive half of the named token source.
+	SignIn(ctx context.Context, source string, p Proposal, t credential.Target) (credential.Answer, error)
+}
+
+// Proposal is what a person approves.
+type Proposal struct {
+	Server   string
+	Name     string
+	Resource string
+	Issuer   string
+	Scopes   []string
+	Account  string
+	Approved bool // the same triple of resource, issuer and scopes has been approved before
+	SignedIn bool // a sign-in that serves it is there already: no browser is needed
+}
+
+// Found is what discovery says about a server.
+type Found struct {
+	Resource  string
+	Name      string
+	Scopes    []string
+	Source    string
+	Endpoints credential.Endpoints
+}
+
+// Settings is what the configuration says about one server; the zero value is no configuration.
+type Settings struct {
+	Name         string
+	ClientID     string
+	ClientSecret string // path of a file
+	Scopes       []string
+	Account      string
+	Issuer       string
+	Resource     string
+	Store        string
+}
+
+// Helper decides. Every field is set before use, except where a nil is explained.
+type Helper struct {
+	Dir      home.Dir
+	Cache    *cache.Store
+	Book     state.Book
+	Settings func(serverURL string) Settings
+	Config   func() (size, mtime int64) // stamp of the configuration file, for pointers
+
+	Keychain func(ctx context.Context, store string) (Keychain, error) // store "" is the configured or preferred one
+	Source   func(name string) (Refresher, error)
+	Find     func(ctx context.Context, serverURL string, s Settings) (Found, error)
+	Issuer   func(ctx context.Context, issuer string) (credential.Endpoints, error)
+
+	Launch    func(args ...string) error // starts a detached core process with these arguments
+	Reachable func() bool                // a person can be shown a browser from here
+	Person    func() Person              // who a sign-in that get offers talks to
+
+	Now   func() time.Time
+	Trace func(string) // one decision, for --verbose
+	Warn  func(string) // one sentence for people; the answer stands all the same
+}
+
+// subject is one resolved question: which server, which sign-in, which token.
+type subject struct {
+	server   state.Server
+	account  state.Account
+	signIn   state.SignIn
+	settings Settings
+	tokenID  string
+	dataKey  *credential.Secret // once the keychain was asked for it
+}
+
+// target says what to ask the source for.
+func (s subject) target() credential.Target {
+	return credential.Target{
+		Server: s.server.URL, Resource: s.server.Resource, Scopes: s.account.Scopes, Account: s.account.Label,
+		ClientID: s.signIn.ClientID, Endpoints: s.signIn.Endpoints,
+	}
+}
+
+// query is the question that leads back to this subject, for processes that are started on its behalf.
+func (s subject) query() credential.Query {
+	return credential.Query{URL: s.server.URL, Account: s.account.Label}
+}

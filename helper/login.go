@@ -1,0 +1,285 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/mcp-credential/mcp-credential/cache"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/state"
+)
+
+// maxSecretFile bounds a client secret file in bytes.
+const maxSecretFile = 64 << 10
+
+// Login is one sign-in to a server.
+type Login struct {
+	URL              string
+	Account          string
+	Name             string
+	ClientID         string
+	ClientSecretFile string
+	Scopes           []string // besides what the server or the configuration lists, and what was approved before
+	Anew             bool     // sign in again even where a live sign-in serves the server
+}
+
+// Outcome is what a login has brought.
+type Outcome struct {
+	Server  string
+	Account string
+	Token   credential.Token
+	NewTab  bool // a person went through the identity provider
+	Tier    string
+}
+
+// Login discovers the server's authorization server, tells the person what will be given to whom, signs in and stores
+// the result. Running it is the approval of the triple (resource, issuer, scopes).
+func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error) {
+	if err := h.Book.Writable(); err != nil {
+		return Outcome{}, err
+	}
+	settings := h.Settings(l.URL)
+	found, err := h.Find(ctx, l.URL, settings)
+	if err != nil {
+		return Outcome{}, err
+	}
+	before, err := h.known(l, settings)
+	if err != nil {
+		return Outcome{}, err
+	}
+	p, t, err := h.propose(l, settings, found, before)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if p.SignedIn {
+		if out, err := h.reuse(ctx, p, before, who); err == nil || credential.KindOf(err) >= credential.Network {
+			return out, err
+		}
+		p.SignedIn = false
+	}
+	kc, err := h.Keychain(ctx, settings.Store) // before the person is troubled: a sign-in that cannot be kept is worthless
+	if err != nil {
+		return Outcome{}, err
+	}
+	if t.Secret.IsZero() && t.ClientID != "" && t.ClientID == before.signIn.ClientID {
+		if g, _, err := h.grant(ctx, before.signIn); err == nil {
+			t.Secret = g.ClientSecret
+		}
+	}
+	if err := who.Say(p); err != nil {
+		return Outcome{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, credential.SignInTotal)
+	defer cancel()
+	answer, err := who.SignIn(ctx, found.Source, p, t)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return h.adopt(ctx, kc, p, t, found.Source, before, answer)
+}
+
+// known finds the sign-in that the server has for this account, if any. Other errors than its absence are real.
+func (h *Helper) known(l Login, settings Settings) (subject, error) {
+	label := l.Account
+	if label == "" {
+		label = settings.Account
+	}
+	s, err := h.resolve(credential.Query{URL: l.URL, Account: label})
+	if err != nil && credential.KindOf(err) == credential.BadHome {
+		return subject{}, err
+	}
+	if err != nil {
+		s.signIn, s.account = state.SignIn{}, state.Account{}
+	}
+	if s.account.Label == "" {
+		s.account.Label = label
+	}
+	s.server.URL = l.URL
+	return s, nil
+}
+
+// propose works out what to ask for, and what the person must hear about it.
+func (h *Helper) propose(l Login, settings Settings, found Found, before subject) (Proposal, credential.Target, error) {
+	secret, err := secretFile(firstOf(l.ClientSecretFile, settings.ClientSecret))
+	if err != nil {
+		return Proposal{}, credential.Target{}, err
+	}
+	scopes := found.Scopes
+	if len(settings.Scopes) > 0 {
+		scopes = settings.Scopes
+	}
+	same := before.server.Issuer == found.Endpoints.Issuer && before.server.Resource == found.Resource
+	if same {
+		scopes = credential.JoinScopes(before.account.Scopes, scopes)
+	}
+	scopes = credential.JoinScopes(scopes, l.Scopes)
+	client := firstOf(l.ClientID, settings.ClientID)
+	if client == "" && same && !before.signIn.Registered {
+		client = before.signIn.ClientID
+	}
+	covered := same && credential.HasScopes(before.account.Scopes, scopes)
+	p := Proposal{
+		Server: l.URL, Name: firstOf(l.Name, settings.Name, before.server.Name, found.Name, hostOf(l.URL)), Resource: found.Resource,
+		Issuer: found.Endpoints.Issuer, Scopes: scopes, Account: before.account.Label, Approved: covered,
+		SignedIn: covered && !l.Anew && before.signIn.ID != "" && before.signIn.Dead == nil && !before.signIn.NoRefresh &&
+			(client == "" || client == before.signIn.ClientID),
+	}
+	t := credential.Target{
+		Server: l.URL, Resource: found.Resource, Scopes: scopes, Account: p.Account,
+		ClientID: client, Secret: secret, Endpoints: found.Endpoints,
+	}
+	return p, t, nil
+}
+
+// reuse proves that the sign-in at hand still serves: a cached token, else a refresh. No browser is opened.
+func (h *Helper) reuse(ctx context.Context, p Proposal, s subject, who Person) (Outcome, error) {
+	if err := who.Say(p); err != nil {
+		return Outcome{}, err
+	}
+	q := credential.Query{URL: p.Server, Account: s.account.Label}
+	t, err := h.Get(ctx, Ask{Query: q, Wait: credential.RefreshTotal})
+	return Outcome{Server: p.Server, Account: s.account.Label, Token: t, Tier: s.signIn.Tier}, err
+}
+
+// adopt stores a new sign-in: the keychain first, since the refresh token exists nowhere else, then the records, then
+// the access token.
+func (h *Helper) adopt(ctx context.Context, kc Keychain, p Proposal, t credential.Target, source string, before subject, answer credential.Answer) (Outcome, error) {
+	ctx = context.WithoutCancel(ctx)
+	registered := t.ClientID == ""
+	bound := p.Resource
+	id := credential.SignInID(p.Issuer, t.ClientID, p.Account, bound)
+	si := state.SignIn{
+		ID: id, Source: source, Keychain: kc.Store(), Tier: kc.Tier(), ClientID: answer.ClientID, Registered: registered,
+		AuthMethod: answer.AuthMethod, Account: p.Account, User: answer.User, Resource: bound, Endpoints: t.Endpoints,
+		Requested: t.Scopes, Granted: answer.Token.Scopes, NoRefresh: answer.Grant.RefreshToken.IsZero(),
+		Created: h.Now(), RefreshExpires: answer.RefreshExpires,
+	}
+	if !si.NoRefresh {
+		si.RefreshObtained = answer.Token.Obtained
+	}
+	server := before.server
+	server.Name, server.Resource, server.Issuer, server.Source = p.Name, p.Resource, p.Issuer, source
+	server.ApprovedBy = "login"
+	account := state.Account{Label: p.Account, SignIn: id, Scopes: t.Scopes}
+	err := h.locked(ctx, id, credential.LockWait, func() error { return h.store(ctx, kc, server, account, si, answer) })
+	if old := before.signIn.ID; err == nil && old != "" && old != id {
+		h.forgetOrphan(ctx, old)
+	}
+	return Outcome{Server: p.Server, Account: p.Account, Token: answer.Token, NewTab: true, Tier: kc.Tier()}, err
+}
+
+// store writes everything a sign-in consists of. The caller holds its lock.
+func (h *Helper) store(ctx context.Context, kc Keychain, server state.Server, account state.Account, si state.SignIn, answer credential.Answer) error {
+	g := answer.Grant
+	g.DataKey = newDataKey()
+	if data, err := kc.Get(ctx, si.ID); err == nil {
+		if old, err := decodeGrant(data); err == nil {
+			g.DataKey = old.DataKey
+		}
+	} else if !errors.Is(err, ErrNoItem) {
+		return err
+	}
+	if err := save(ctx, kc, si.ID, itemLabel(server, account.Label), g); err != nil {
+		return err
+	}
+	_ = h.Cache.Drop(si.ID, pendingName)
+	if err := h.Book.PutSignIn(si); err != nil {
+		return err
+	}
+	if err := h.approve(ctx, server, account); err != nil {
+		return err
+	}
+	if answer.Token.Access.IsZero() {
+		return nil
+	}
+	s := subject{server: server, account: account, signIn: si}
+	s.tokenID = credential.TokenID(si.ID, server.URL, server.Resource, account.Scopes)
+	t := answer.Token
+	t.Server, t.Resource, t.Issuer, t.Account = server.URL, server.Resource, server.Issuer, accountName(account.Label, si.User)
+	err := noTier(h.Cache.Keep(g.DataKey, si.ID, s.tokenID, t))
+	if account.Label == "" {
+		h.point(s.query(), s)
+	}
+	return err
+}
+
+// approve records that a person has approved this server for this account, and forgets which answers the old record led to.
+func (h *Helper) approve(ctx context.Context, server state.Server, account state.Account) error {
+	return h.locked(ctx, "servers", credential.LockShort, func() error {
+		now, err := h.Book.Server(server.URL)
+		if err != nil && !errors.Is(err, state.ErrNone) {
+			return err
+		}
+		server.Accounts = nil
+		if now.Issuer == server.Issuer && now.Resource == server.Resource {
+			server.Accounts = now.Accounts
+		}
+		server.Accounts = withAccount(server.Accounts, account)
+		server.ApprovedAt = h.Now()
+		if err := h.Book.PutServer(server); err != nil {
+			return err
+		}
+		return h.Cache.Unpoint(func(p cache.Pointer) bool { return p.URL == server.URL })
+	})
+}
+
+// withAccount replaces the account with the same label, else adds it behind the others: the first one stays the default.
+func withAccount(all []state.Account, a state.Account) []state.Account {
+	all = slices.Clone(all)
+	i := slices.IndexFunc(all, func(b state.Account) bool { return b.Label == a.Label })
+	if i < 0 {
+		return append(all, a)
+	}
+	all[i] = a
+	return all
+}
+
+// forgetOrphan removes a sign-in that a newer one has replaced, unless it serves another server.
+func (h *Helper) forgetOrphan(ctx context.Context, id string) {
+	if users, err := h.Book.Serves(id); err != nil || len(users) > 0 {
+		return
+	}
+	if err := h.dropSignIn(ctx, id); err != nil {
+		h.Warn("the replaced sign-in could not be removed from the keychain: " + err.Error())
+	}
+}
+
+func secretFile(path string) (credential.Secret, error) {
+	if path == "" {
+		return credential.Secret{}, nil
+	}
+	info, err := os.Stat(path)
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxSecretFile) {
+		err = errors.New("it is not a file of at most 64 KiB")
+	}
+	var data []byte
+	if err == nil {
+		data, err = os.ReadFile(path)
+	}
+	secret := credential.NewSecret(strings.TrimRight(string(data), "\r\n"))
+	if err == nil && secret.IsZero() {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return credential.Secret{}, credential.Fail(credential.BadInput, "the client secret file cannot be used", err)
+	}
+	return secret, nil
+}
+
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+// hostOf is what a server is called when nobody has named it.
+func hostOf(url string) string {
+	_, host, _ := strings.Cut(credential.Origin(url), "://")
+	return host
+}

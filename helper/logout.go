@@ -1,0 +1,102 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/mcp-credential/mcp-credential/cache"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/state"
+)
+
+// Logout ends the sign-ins of one server (all accounts, or the one that account names), or of every server where url is
+// empty: revoked at the authorization server where it can be reached and offers that, removed from the keychain, and
+// the tokens with it. A sign-in that serves other servers too stays for them. It returns the servers signed out of.
+func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, error) {
+	servers, err := h.Book.Servers()
+	if err != nil {
+		h.Warn(err.Error())
+	}
+	var out []string
+	var bad []error
+	for _, s := range servers {
+		if url != "" && s.URL != url {
+			continue
+		}
+		left := slices.DeleteFunc(slices.Clone(s.Accounts), func(a state.Account) bool { return account == "" || a.Label == account })
+		gone := slices.DeleteFunc(slices.Clone(s.Accounts), func(a state.Account) bool { return account != "" && a.Label != account })
+		if len(gone) == 0 {
+			continue
+		}
+		out = append(out, s.URL)
+		bad = append(bad, h.leave(ctx, s, left, gone))
+	}
+	if len(out) == 0 && url != "" {
+		return nil, h.fail(credential.NotFound, url, "nobody is signed in to "+url)
+	}
+	return out, errors.Join(bad...)
+}
+
+// leave takes accounts off a server and ends the sign-ins that serve nobody any more.
+func (h *Helper) leave(ctx context.Context, s state.Server, left, gone []state.Account) error {
+	err := h.Cache.Unpoint(func(p cache.Pointer) bool { return p.URL == s.URL })
+	if len(left) == 0 {
+		err = errors.Join(err, h.Book.DropServer(s.URL))
+	} else {
+		s.Accounts = left
+		err = errors.Join(err, h.Book.PutServer(s))
+	}
+	for _, a := range gone {
+		tokenID := credential.TokenID(a.SignIn, s.URL, s.Resource, a.Scopes)
+		err = errors.Join(err, h.Cache.Drop(a.SignIn, tokenID))
+		if users, uerr := h.Book.Serves(a.SignIn); uerr == nil && len(users) > 0 {
+			continue
+		}
+		err = errors.Join(err, h.locked(ctx, a.SignIn, credential.LockWait, func() error {
+			h.revoke(ctx, s, a)
+			return h.dropSignIn(ctx, a.SignIn)
+		}))
+	}
+	return err
+}
+
+// revoke tells the authorization server, which may be unreachable: the sign-in is forgotten here all the same.
+func (h *Helper) revoke(ctx context.Context, s state.Server, a state.Account) {
+	si, err := h.Book.SignIn(a.SignIn)
+	if err != nil || si.NoRefresh || si.Dead != nil {
+		return
+	}
+	source, err := h.Source(si.Source)
+	if err != nil {
+		return
+	}
+	g, _, err := h.grant(ctx, si)
+	if err == nil {
+		err = source.Revoke(ctx, subject{server: s, account: a, signIn: si}.target(), g, si.AuthMethod)
+	}
+	if err != nil {
+		h.Warn("the sign-in for " + s.URL + " could not be revoked at the authorization server: " + err.Error())
+	}
+}
+
+// dropSignIn removes a sign-in from this machine: hot key and tokens, then the keychain, then the record, which is what
+// a second attempt needs when the keychain fails.
+func (h *Helper) dropSignIn(ctx context.Context, id string) error {
+	si, err := h.Book.SignIn(id)
+	if errors.Is(err, state.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	err = h.Cache.Forget(id)
+	kc, kerr := h.Keychain(ctx, si.Keychain)
+	if kerr == nil {
+		kerr = kc.Delete(ctx, id)
+	}
+	if kerr != nil {
+		return errors.Join(err, kerr)
+	}
+	return errors.Join(err, h.Book.DropSignIn(id))
+}

@@ -1,0 +1,281 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/cache"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/state"
+)
+
+// RefreshCommand and OfferCommand name the hidden core commands that run detached.
+const (
+	RefreshCommand = "refresh"
+	OfferCommand   = "offer"
+)
+
+// RefreshArgs is the command line of a detached refresh. refused is the fingerprint of a token that must not be
+// answered again, or empty. prompt lets the process offer a sign-in when it finds that only a person can help.
+func RefreshArgs(q credential.Query, refused string, prompt bool) []string {
+	args := []string{RefreshCommand, q.URL}
+	if q.Account != "" {
+		args = append(args, "--account="+q.Account)
+	}
+	if refused != "" {
+		args = append(args, "--refused="+refused)
+	}
+	if prompt {
+		args = append(args, "--prompt=once")
+	}
+	return args
+}
+
+// Renewal is one refresh to do.
+type Renewal struct {
+	Query   credential.Query
+	Refused string // fingerprint of a token that the server refused
+	Prompt  bool   // offer a sign-in when only a person can help
+}
+
+// Refresh spends the refresh token of a sign-in once, under its lock, unless a sibling has just done so. It runs in a
+// process of its own, because hosts kill a helper after ten seconds and a killed refresh would lose the rotated token.
+func (h *Helper) Refresh(ctx context.Context, r Renewal) error {
+	s, err := h.resolve(r.Query)
+	if err != nil {
+		return err
+	}
+	err = h.locked(ctx, s.signIn.ID, credential.LockWait, func() error { return h.refreshLocked(ctx, r) })
+	if r.Prompt && person(err) {
+		_, err = h.offer(ctx, s, Ask{Query: r.Query, Prompt: true, Terminal: true}, err)
+	}
+	return err
+}
+
+// locked runs do while holding the lock of that name (a sign-in, or the list of servers), for which it waits at most
+// patience. Not getting it is an error of kind StillRefreshing.
+func (h *Helper) locked(ctx context.Context, name string, patience time.Duration, do func() error) error {
+	path, err := h.Book.LockPath(name)
+	if err != nil {
+		return err
+	}
+	wait, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	h.Trace("lock: waiting for " + name)
+	held, err := cache.Lock(wait, path)
+	if err != nil {
+		return err
+	}
+	defer held.Release()
+	return do()
+}
+
+func (h *Helper) refreshLocked(ctx context.Context, r Renewal) error {
+	s, err := h.resolve(r.Query) // again: a sibling may have changed everything while we waited
+	if err != nil {
+		return err
+	}
+	now := h.Now()
+	t, err := h.read(ctx, s)
+	if err == nil && t.Valid(now) && !t.Due(now) && t.Access.Fingerprint() != r.Refused {
+		h.Trace("refresh: a sibling has just done it")
+		return nil
+	}
+	if now.Before(s.signIn.NextTry) {
+		h.Trace("refresh: not before " + s.signIn.NextTry.Format(time.RFC3339))
+		return nil
+	}
+	if err := h.hopeless(s); err != nil {
+		return err
+	}
+	if err := h.Book.Writable(); err != nil {
+		return err
+	}
+	answer, key, err := h.spend(ctx, s)
+	if answer.Token.Access.IsZero() {
+		return h.failed(s, err)
+	}
+	if err != nil {
+		h.Warn("the refreshed sign-in for " + s.server.URL + " could not be stored: " + err.Error())
+	}
+	return h.refreshed(s, answer, key, err)
+}
+
+// hopeless says that only a person can help: there is nothing to refresh from, or it has reached its known end.
+func (h *Helper) hopeless(s subject) error {
+	end := s.signIn.RefreshExpires
+	switch {
+	case s.signIn.Dead != nil:
+		return h.fail(credential.SignInDead, s.server.URL, "the sign-in for "+s.server.URL+" has ended: "+s.signIn.Dead.Reason)
+	case s.signIn.NoRefresh:
+		return h.fail(credential.NoSignIn, s.server.URL, "there is no refresh token for "+s.server.URL)
+	case !end.IsZero() && !h.Now().Before(end):
+		return h.fail(credential.NoSignIn, s.server.URL, "the refresh token for "+s.server.URL+" ended at "+end.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// spend redeems the refresh token. When the server refuses it, the keychain is read again: a sibling on another
+// machine with the same home, or a sign-in, may have put a newer one there, which is then tried. Only when the current
+// one is refused is the sign-in dead.
+func (h *Helper) spend(ctx context.Context, s subject) (credential.Answer, credential.Secret, error) {
+	source, err := h.Source(s.signIn.Source)
+	if err != nil {
+		return credential.Answer{}, credential.Secret{}, err
+	}
+	target := s.target()
+	if target.Endpoints.Token == "" {
+		if target.Endpoints, err = h.endpoints(ctx, s); err != nil {
+			return credential.Answer{}, credential.Secret{}, err
+		}
+	}
+	var refused *refusal
+	for {
+		g, kc, err := h.grant(ctx, s.signIn)
+		if err != nil {
+			return credential.Answer{}, g.DataKey, err
+		}
+		if g.RefreshToken.IsZero() {
+			return credential.Answer{}, g.DataKey, h.fail(credential.NoSignIn, s.server.URL, "there is no refresh token for "+s.server.URL)
+		}
+		if refused != nil && refused.fingerprint == g.RefreshToken.Fingerprint() {
+			return credential.Answer{}, g.DataKey, refused
+		}
+		h.Trace("refresh: one token request to " + credential.Origin(target.Endpoints.Token))
+		keep := h.keep(ctx, kc, s.signIn, itemLabel(s.server, s.account.Label), g)
+		answer, err := source.Silent(ctx, target, g, s.signIn.AuthMethod, keep)
+		if err == nil || credential.KindOf(err) != credential.SignInDead {
+			return answer, g.DataKey, err
+		}
+		again := refused != nil
+		refused = &refusal{fingerprint: g.RefreshToken.Fingerprint(), err: err}
+		if again {
+			return credential.Answer{}, g.DataKey, refused
+		}
+		h.Trace("refresh: refused; looking whether the keychain has a newer refresh token")
+	}
+}
+
+// refusal carries which refresh token the server refused.
+type refusal struct {
+	fingerprint string
+	err         error
+}
+
+func (r *refusal) Error() string { return r.err.Error() }
+func (r *refusal) Unwrap() error { return r.err }
+
+// endpoints looks up the authorization server of a sign-in that came by store, which knows its issuer only.
+func (h *Helper) endpoints(ctx context.Context, s subject) (credential.Endpoints, error) {
+	h.Trace("discovery: the metadata of " + s.server.Issuer)
+	e, err := h.Issuer(ctx, s.server.Issuer)
+	if err != nil {
+		return e, err
+	}
+	s.signIn.Endpoints = e
+	return e, h.Book.PutSignIn(s.signIn)
+}
+
+// refreshed puts a new access token where everybody finds it: the cache first, because callers wait for that, then the
+// record. saved is what went wrong with the keychain, if anything.
+func (h *Helper) refreshed(s subject, answer credential.Answer, key credential.Secret, saved error) error {
+	t := answer.Token
+	t.Server = s.server.URL
+	t.Resource = s.server.Resource
+	t.Issuer = s.server.Issuer
+	t.Account = accountName(s.account.Label, s.signIn.User)
+	if len(t.Scopes) == 0 {
+		t.Scopes = s.signIn.Granted
+	}
+	cached := noTier(h.Cache.Keep(key, s.signIn.ID, s.tokenID, t))
+	si, err := h.Book.SignIn(s.signIn.ID)
+	if err != nil {
+		return errors.Join(cached, err)
+	}
+	si.Endpoints = s.signIn.Endpoints
+	si.Attempts++
+	si.Failures, si.NextTry, si.LastError = 0, time.Time{}, nil
+	si.LastRefresh, si.Granted = h.Now(), t.Scopes
+	if !answer.Grant.RefreshToken.IsZero() {
+		si.RefreshObtained = t.Obtained
+	}
+	if !answer.RefreshExpires.IsZero() {
+		si.RefreshExpires = answer.RefreshExpires
+	}
+	if saved != nil {
+		si.LastError = h.failure(saved)
+	}
+	_ = h.Book.Notice(si.ID, "Refreshed MCP sign-in for "+s.server.Name)
+	return errors.Join(cached, h.Book.PutSignIn(si))
+}
+
+// failed records a refresh that brought nothing, with the time before which nobody tries again.
+func (h *Helper) failed(s subject, err error) error {
+	si, rerr := h.Book.SignIn(s.signIn.ID)
+	if rerr != nil {
+		return errors.Join(err, rerr)
+	}
+	si.Attempts++
+	si.Failures++
+	si.LastError = h.failure(err)
+	si.NextTry = h.Now().Add(backoff(si.Failures, err))
+	var dead *refusal
+	switch {
+	case errors.As(err, &dead):
+		si.Dead = &state.Dead{Reason: firstLine(dead.err.Error()), At: h.Now(), Fingerprint: dead.fingerprint}
+		si.NextTry = time.Time{}
+	case errors.Is(err, ErrNoItem):
+		err = h.fail(credential.NoSignIn, s.server.URL, "the keychain no longer holds the sign-in for "+s.server.URL)
+		si.LastError = h.failure(err)
+	}
+	h.Trace("refresh: failed: " + err.Error())
+	if werr := h.Book.PutSignIn(si); werr != nil {
+		return errors.Join(err, werr)
+	}
+	return err
+}
+
+func (h *Helper) failure(err error) *state.Failure {
+	f := &state.Failure{Kind: credential.KindOf(err).String(), Text: firstLine(err.Error()), At: h.Now()}
+	var typed *credential.Error
+	if errors.As(err, &typed) {
+		f.Code = typed.Code
+	}
+	return f
+}
+
+// backoff says how long after the n-th failure in a row the next attempt waits: what the server asked for, else one
+// second doubling to a minute, with a tenth of jitter.
+func backoff(n int, err error) time.Duration {
+	var typed *credential.Error
+	if errors.As(err, &typed) && typed.RetryAfter > 0 {
+		return typed.RetryAfter
+	}
+	d := min(time.Second<<min(n-1, 6), time.Minute)
+	return d + time.Duration(rand.Int64N(int64(d)/10+1))
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+// accountName is what a token says about whose it is: what the identity provider calls the person, else the label.
+func accountName(label, user string) string {
+	if user != "" {
+		return user
+	}
+	return label
+}
+
+// itemLabel is the title of the keychain item, by which a person finds it in the keychain's own window.
+func itemLabel(s state.Server, account string) string {
+	label := "mcp-credential: " + s.Name
+	if account != "" {
+		label += " (" + account + ")"
+	}
+	return label
+}

@@ -1,0 +1,108 @@
+package helper
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/state"
+)
+
+// resolve finds the server, the account and the sign-in that a question means. It does no network. Errors are of kind
+// NotFound (unknown server), NoSignIn, NotApproved or BadHome.
+func (h *Helper) resolve(q credential.Query) (subject, error) {
+	server, err := h.server(q)
+	if err != nil {
+		return subject{}, err
+	}
+	s := subject{server: server, settings: h.Settings(server.URL), dataKey: new(credential.Secret)}
+	if i := s.settings.Issuer; i != "" && i != server.Issuer {
+		return s, h.fail(credential.NotApproved, server.URL, "the configuration names issuer "+i+" but the sign-in is with "+server.Issuer)
+	}
+	label := q.Account
+	if label == "" {
+		label = s.settings.Account
+	}
+	account, ok := server.Account(label)
+	if !ok {
+		return s, h.fail(credential.NoSignIn, server.URL, noAccount(server, label))
+	}
+	s.account = account
+	s.signIn, err = h.Book.SignIn(account.SignIn)
+	if errors.Is(err, state.ErrNone) {
+		return s, h.fail(credential.NoSignIn, server.URL, "the sign-in for "+server.URL+" is gone")
+	}
+	if err != nil {
+		return s, err
+	}
+	if q.ClientID != "" && q.ClientID != s.signIn.ClientID {
+		return s, h.fail(credential.NoSignIn, server.URL, "nobody has signed in to "+server.URL+" with client "+credential.Printable(q.ClientID, 80))
+	}
+	s.tokenID = credential.TokenID(s.signIn.ID, server.URL, server.Resource, account.Scopes)
+	return s, nil
+}
+
+func noAccount(server state.Server, label string) string {
+	var known []string
+	for _, a := range server.Accounts {
+		if a.Label != "" {
+			known = append(known, a.Label)
+		}
+	}
+	text := "nobody has signed in to " + server.URL + " as " + credential.Printable(label, 80)
+	if len(known) > 0 {
+		text += " (signed in: " + strings.Join(known, ", ") + ")"
+	}
+	return text
+}
+
+// server finds the record for a question. git may name only an origin, which is answered where exactly one server is
+// known on it, or a path below a known server; every other caller means the exact URL.
+func (h *Helper) server(q credential.Query) (state.Server, error) {
+	unknown := h.fail(credential.NotFound, q.URL, "nobody has signed in to "+q.URL)
+	s, err := h.Book.Server(q.URL)
+	if !errors.Is(err, state.ErrNone) || !q.OriginOf && !q.Below {
+		if errors.Is(err, state.ErrNone) {
+			return s, unknown
+		}
+		return s, err
+	}
+	all, err := h.Book.Servers()
+	if err != nil {
+		h.Warn(err.Error())
+	}
+	all = slices.DeleteFunc(all, func(s state.Server) bool {
+		return credential.Origin(s.URL) != credential.Origin(q.URL) || q.Below && !credential.Covers(s.URL, q.URL)
+	})
+	if len(all) == 0 || q.OriginOf && len(all) != 1 {
+		return state.Server{}, unknown
+	}
+	return slices.MaxFunc(all, func(x, y state.Server) int { return len(x.URL) - len(y.URL) }), nil
+}
+
+func (h *Helper) fail(kind credential.Kind, server, text string) *credential.Error {
+	return &credential.Error{Kind: kind, Server: server, Text: text}
+}
+
+// wanted returns the scopes that a question needs: what the configuration lists, else what was approved, and what the
+// caller or a challenge adds.
+func (s subject) wanted(more []string) []string {
+	base := s.account.Scopes
+	if len(s.settings.Scopes) > 0 {
+		base = s.settings.Scopes
+	}
+	return credential.JoinScopes(base, more)
+}
+
+// missing returns the wanted scopes that have never been asked for. What was asked for and not granted is not missing:
+// asking again would change nothing.
+func (s subject) missing(more []string) []string {
+	var out []string
+	for _, scope := range s.wanted(more) {
+		if !slices.Contains(s.account.Scopes, scope) && !slices.Contains(s.signIn.Granted, scope) {
+			out = append(out, scope)
+		}
+	}
+	return out
+}

@@ -1,0 +1,101 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/cache"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/state"
+)
+
+// Line is what status tells about one account of one server. It holds no secret.
+type Line struct {
+	Server          string         `json:"server"`
+	Name            string         `json:"name"`
+	Account         string         `json:"account,omitempty"`
+	User            string         `json:"user,omitempty"`
+	Issuer          string         `json:"issuer,omitempty"`
+	Resource        string         `json:"resource,omitempty"`
+	ClientID        string         `json:"client_id,omitempty"`
+	Scopes          []string       `json:"scopes_approved"`
+	Granted         []string       `json:"scopes_granted"`
+	ApprovedAt      time.Time      `json:"approved_at"`
+	ApprovedBy      string         `json:"approved_by"`
+	State           string         `json:"state"` // see Line states
+	Expiry          time.Time      `json:"token_expires_at,omitzero"`
+	RefreshObtained time.Time      `json:"refresh_token_obtained_at,omitzero"`
+	RefreshExpires  time.Time      `json:"refresh_token_expires_at,omitzero"`
+	HasRefresh      bool           `json:"has_refresh_token"`
+	Keychain        string         `json:"keychain"`
+	HotKey          string         `json:"hot_key"`
+	LastRefresh     time.Time      `json:"last_refresh_at,omitzero"`
+	LastError       *state.Failure `json:"last_error,omitempty"`
+	NextTry         time.Time      `json:"next_try_at,omitzero"`
+}
+
+// Line states: what the next get will find.
+const (
+	StateValid   = "valid"   // a token is cached
+	StateExpired = "expired" // the next get refreshes
+	StateNone    = "no-token"
+	StateDead    = "signed-out" // only a person can help
+	StateSealed  = "sealed"     // the keychain would have to be asked to know
+)
+
+// Status tells how every account of every known server fares. It asks the cache, not the keychain, and never waits.
+func (h *Helper) Status(_ context.Context) ([]Line, error) {
+	servers, err := h.Book.Servers()
+	lines := []Line{}
+	for _, server := range servers {
+		for _, a := range server.Accounts {
+			line, lerr := h.line(server, a)
+			err = errors.Join(err, lerr)
+			lines = append(lines, line)
+		}
+	}
+	return lines, err
+}
+
+func (h *Helper) line(server state.Server, a state.Account) (Line, error) {
+	si, err := h.Book.SignIn(a.SignIn)
+	l := Line{
+		Server: server.URL, Name: server.Name, Account: a.Label, User: si.User, Issuer: server.Issuer, Resource: server.Resource,
+		ClientID: si.ClientID, Scopes: notNil(a.Scopes), Granted: notNil(si.Granted), ApprovedAt: server.ApprovedAt, ApprovedBy: server.ApprovedBy,
+		RefreshObtained: si.RefreshObtained, RefreshExpires: si.RefreshExpires, HasRefresh: err == nil && !si.NoRefresh,
+		Keychain: si.Tier, HotKey: h.Cache.Tier(), LastRefresh: si.LastRefresh, LastError: si.LastError,
+	}
+	if si.NextTry.After(h.Now()) {
+		l.NextTry = si.NextTry
+	}
+	if errors.Is(err, state.ErrNone) {
+		l.State = StateDead
+		return l, nil
+	}
+	t, terr := h.Cache.Token(si.ID, credential.TokenID(si.ID, server.URL, server.Resource, a.Scopes))
+	l.Expiry = t.Expiry
+	l.State = h.lineState(si, t, terr)
+	return l, err
+}
+
+func (h *Helper) lineState(si state.SignIn, t credential.Token, err error) string {
+	switch {
+	case err == nil && t.Valid(h.Now()):
+		return StateValid
+	case errors.Is(err, cache.ErrNoKey):
+		return StateSealed
+	case si.Dead != nil || si.NoRefresh:
+		return StateDead
+	case err == nil:
+		return StateExpired
+	}
+	return StateNone
+}
+
+func notNil(s []string) []string {
+	if s == nil {
+		return []string{}
+	}
+	return s
+}

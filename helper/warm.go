@@ -1,0 +1,106 @@
+package helper
+
+import (
+	"errors"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/cache"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/state"
+)
+
+// Warm answers from the cache alone. Nothing in it waits: two small files and one look at the hot key. It is what the
+// front program runs.
+type Warm struct {
+	Cache  *cache.Store
+	Book   state.Book
+	Config func() (size, mtime int64) // nil: any configuration will do
+	Now    func() time.Time
+	Trace  func(string)
+}
+
+// ErrCold says that the cache cannot answer and the core must.
+var ErrCold = errors.New("not answered by the cache")
+
+// Hit is an answer from the cache.
+type Hit struct {
+	Token   credential.Token
+	SignIn  string
+	Account string // label of the sign-in; known where Due is set
+	Due     bool   // in its refresh window, and the right to start the refresh is the caller's: it prints first, then starts
+}
+
+// Get returns a token that can be handed out now, or ErrCold.
+func (w Warm) Get(q credential.Query) (Hit, error) {
+	p, err := w.Cache.Lookup(q)
+	if err != nil {
+		return Hit{}, w.cold("no pointer for this question")
+	}
+	if w.Config != nil {
+		if size, mtime := w.Config(); size != p.ConfigSize || mtime != p.ConfigMTime {
+			return Hit{}, w.cold("the configuration has changed")
+		}
+	}
+	t, err := w.Cache.Token(p.SignIn, p.TokenID)
+	if err != nil {
+		return Hit{}, w.cold(err.Error())
+	}
+	now := w.Now()
+	switch {
+	case t.Server != q.URL:
+		return Hit{}, w.cold("the cached token belongs to another server")
+	case !t.Valid(now):
+		return Hit{}, w.cold("the cached token has expired")
+	}
+	w.Trace("cache: a token that is valid for " + t.Left(now))
+	hit := Hit{Token: t, SignIn: p.SignIn}
+	if !t.Due(now) {
+		return hit, nil
+	}
+	if si, err := w.Book.SignIn(p.SignIn); err == nil {
+		hit.Account = si.Account
+		hit.Due, _ = restarts(w.Book, si, now) // a home that cannot be written to still serves what it has
+	}
+	return hit, nil
+}
+
+func (w Warm) cold(why string) error {
+	w.Trace("cache: " + why)
+	return ErrCold
+}
+
+// restarts claims the right to start one refresh process for the sign-in: at most one a second, none while one is at
+// work and none before the time that the last failure asked for. Losing a race here costs a process that finds nothing
+// to do, never a second token request.
+func restarts(book state.Book, si state.SignIn, now time.Time) (bool, error) {
+	if now.Before(si.NextTry) {
+		return false, nil
+	}
+	gate, err := book.LockPath(si.ID + ".start")
+	if err != nil {
+		return false, err
+	}
+	held, ok, err := cache.TryLock(gate)
+	if err != nil || !ok {
+		return false, err
+	}
+	defer held.Release()
+	running, err := busy(book, si.ID)
+	if err != nil || running {
+		return false, err
+	}
+	return book.Mark("start-"+si.ID, now, time.Second)
+}
+
+// busy reports whether a refresh of the sign-in is at work.
+func busy(book state.Book, signIn string) (bool, error) {
+	path, err := book.LockPath(signIn)
+	if err != nil {
+		return false, err
+	}
+	held, ok, err := cache.TryLock(path)
+	if ok {
+		_ = held.Release()
+	}
+	return !ok, err
+}

@@ -1,0 +1,10 @@
+package browser
+
+import "syscall"
+
+// apart gives the opener a session of its own, so that it survives our terminal.
+func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+
+func desktop(func(string) string) (string, []string, error) { return "/usr/bin/open", nil, nil }
+
+func hasDesktop(getenv func(string) string) bool { return !overSSH(getenv) }

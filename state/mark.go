@@ -1,0 +1,96 @@
+package state
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// Mark sets the mark name to now and reports true, unless it was set less than rest ago: then it reports false. A mark
+// in the future (the clock went back) counts as old. The caller holds the lock that guards the mark.
+func (b Book) Mark(name string, now time.Time, rest time.Duration) (bool, error) {
+	if b.Marked(name, now, rest) {
+		return false, nil
+	}
+	path := b.Dir.File("marks", name)
+	err := b.folder("marks")
+	if err == nil {
+		err = os.WriteFile(path, nil, 0o600)
+	}
+	if err == nil {
+		err = os.Chtimes(path, now, now)
+	}
+	if err != nil {
+		return false, b.unusable(err)
+	}
+	return true, nil
+}
+
+// Marked reports whether the mark was set less than rest before now.
+func (b Book) Marked(name string, now time.Time, rest time.Duration) bool {
+	info, err := os.Stat(b.Dir.File("marks", name))
+	if err != nil {
+		return false
+	}
+	age := now.Sub(info.ModTime())
+	return age >= 0 && age < rest
+}
+
+// Unmark removes the mark.
+func (b Book) Unmark(name string) { _ = os.Remove(b.Dir.File("marks", name)) }
+
+// Notice leaves one sentence for the next get of the sign-in that was asked to tell (--notify).
+func (b Book) Notice(signIn, text string) error {
+	return b.write(text, "notices", signIn+".json")
+}
+
+// TakeNotice returns the sentence and removes it; of many callers one gets it. Without one it returns "".
+func (b Book) TakeNotice(signIn string) string {
+	from := b.Dir.File("notices", signIn+".json")
+	mine := from + ".taken"
+	if err := os.Rename(from, mine); err != nil {
+		return ""
+	}
+	defer os.Remove(mine)
+	var text string
+	if b.read(&text, "notices", signIn+".json.taken") != nil {
+		return ""
+	}
+	return text
+}
+
+// Writable reports why nothing can be stored here: the folder is read-only or the disk is full. It writes and removes
+// as much as a refresh will need, because a refresh token must not be spent where its successor cannot be kept.
+func (b Book) Writable() error {
+	err := b.folder("marks")
+	if err == nil {
+		err = probe(b.Dir.File("marks"))
+	}
+	if err != nil {
+		return b.unusable(err)
+	}
+	return nil
+}
+
+func (b Book) unusable(err error) error {
+	var typed *credential.Error
+	if errors.As(err, &typed) {
+		return err
+	}
+	return credential.Fail(credential.BadHome, "cannot store anything below "+b.Dir.Path, err)
+}
+
+// probeSize is as much as a refresh writes: a token, its pointer, two records and a split keychain item.
+const probeSize = 128 << 10
+
+func probe(dir string) error {
+	f, err := os.CreateTemp(dir, "probe")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(make([]byte, probeSize))
+	return errors.Join(err, f.Sync(), f.Close())
+}
