@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -108,16 +109,20 @@ func (f *file) remove(_ context.Context, key string) error {
 	return err
 }
 
-// unlock returns the store opened with a passphrase that opens the verifier. A store without one has no items yet: for
-// a set the verifier is written, for a get the answer is ErrNotFound.
+// unlock returns the store opened with a passphrase that opens the verifier. A store that was never used gets its
+// verifier for a set, and is ErrNotFound for a get, without asking for a passphrase.
 func (f *file) unlock(ctx context.Context, create bool) (*ring, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.ring != nil {
 		return f.ring, nil
 	}
-	if err := f.checkDir(create); err != nil {
+	unused, err := f.check()
+	if err != nil {
 		return nil, err
+	}
+	if unused && !create {
+		return nil, ErrNotFound
 	}
 	phrase, err := f.passphrase(ctx)
 	if err != nil {
@@ -127,15 +132,41 @@ func (f *file) unlock(ctx context.Context, create bool) (*ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = f.verify(ctx, r)
-	if errors.Is(err, ErrNotFound) && create {
+	if unused {
 		err = f.writeVerifier(ctx, r)
 	}
-	if err != nil {
+	if err = errors.Join(err, f.verify(ctx, r)); err != nil {
 		return nil, err
 	}
 	f.ring = r
 	return r, nil
+}
+
+// check wants a folder that is closed to other users, with a verifier in it, or none at all (unused). Items without
+// a verifier are no fresh store, and must not let a second passphrase in.
+func (f *file) check() (unused bool, err error) {
+	info, err := os.Lstat(f.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !info.IsDir() || exposed(info) {
+		return false, credential.Fail(credential.KeychainBroken, "the folder "+f.dir+" must be a directory that only its owner can enter (chmod 700)", nil)
+	}
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return false, err
+	}
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return strings.HasPrefix(e.Name(), fileTemp) })
+	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == fileVerifier }) {
+		return false, nil
+	}
+	if len(entries) > 0 {
+		return false, credential.Fail(credential.KeychainBroken, "the encrypted file store in "+f.dir+" has lost its file \""+fileVerifier+"\"", nil)
+	}
+	return true, nil
 }
 
 func (f *file) open(phrase credential.Secret) (*ring, error) {
@@ -151,66 +182,34 @@ func (f *file) open(phrase credential.Secret) (*ring, error) {
 	})
 }
 
-// verify opens the verifier. Its absence beside items is no fresh store, and must not let a second passphrase in.
+// verify opens the verifier.
 func (f *file) verify(ctx context.Context, r *ring) error {
 	_, err := r.get(ctx, fileVerifier)
-	switch {
-	case errors.Is(err, errDamaged):
+	if errors.Is(err, errDamaged) {
 		return credential.Fail(credential.KeychainBroken, "the passphrase does not open the encrypted file store", nil)
-	case errors.Is(err, ErrNotFound) && f.hasItems():
-		return credential.Fail(credential.KeychainBroken, "the encrypted file store in "+f.dir+" has lost its file \""+fileVerifier+"\"", nil)
 	}
 	return err
 }
 
-func (f *file) hasItems() bool {
-	entries, err := os.ReadDir(f.dir)
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), fileTemp) && e.Name() != fileVerifier {
-			return true
-		}
-	}
-	return err != nil
-}
-
-// writeVerifier writes the verifier whole or not at all. Of two processes that make one at once, the first wins, and
-// the other is held to its passphrase.
+// writeVerifier makes the folder and writes the verifier whole or not at all. Of two processes that make one at once
+// the first wins, and the other is held to its passphrase.
 func (f *file) writeVerifier(ctx context.Context, r *ring) error {
+	if err := os.MkdirAll(f.dir, 0o700); err != nil {
+		return err
+	}
 	temp := fileTemp + strings.ToLower(rand.Text())
-	defer os.Remove(filepath.Join(f.dir, temp))
+	from, to := filepath.Join(f.dir, temp), filepath.Join(f.dir, fileVerifier)
+	defer os.Remove(from)
 	if err := r.set(ctx, temp, "", []byte(fileVerifier)); err != nil {
 		return err
 	}
-	if err := syncFile(filepath.Join(f.dir, temp)); err != nil {
+	if err := syncFile(from); err != nil {
 		return err
 	}
-	from, to := filepath.Join(f.dir, temp), filepath.Join(f.dir, fileVerifier)
-	if err := os.Link(from, to); err != nil && !errors.Is(err, fs.ErrExist) {
-		if err := os.Rename(from, to); err != nil { // a file system without hard links
-			return err
-		}
+	if err := os.Link(from, to); err == nil || errors.Is(err, fs.ErrExist) {
+		return nil
 	}
-	return f.verify(ctx, r)
-}
-
-// checkDir wants a folder that is closed to other users.
-func (f *file) checkDir(create bool) error {
-	if create {
-		if err := os.MkdirAll(f.dir, 0o700); err != nil {
-			return err
-		}
-	}
-	info, err := os.Lstat(f.dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return ErrNotFound
-	}
-	if err != nil {
-		return err
-	}
-	if !info.IsDir() || exposed(info) {
-		return credential.Fail(credential.KeychainBroken, "the folder "+f.dir+" must be a directory that only its owner can enter (chmod 700)", nil)
-	}
-	return nil
+	return os.Rename(from, to) // a file system without hard links
 }
 
 // exposed is always false on Windows, where access lists are inherited from the profile and modes say nothing.
