@@ -51,7 +51,10 @@ func decodeGit(r io.Reader) (Request, error) {
 		Challenges: a.many["wwwauth[]"],
 		User:       a.one["username"],
 	}
-	return req, req.takeAccess(a)
+	if err := req.takeAccess(a); err != nil {
+		return Request{}, err
+	}
+	return req, nil
 }
 
 // takeAccess fills Access and Type from the request's credential or password. Another scheme's credential, and a

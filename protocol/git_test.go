@@ -28,6 +28,8 @@ func TestGitServers(t *testing.T) {
 		{"protocol=http\nhost=localhost\npath=mcp\n", "http://localhost/mcp", false},
 		{"protocol=http\nhost=[::1]:81\n", "http://[::1]:81", true},
 		{"protocol=https\nhost=first\nhost=last\n", "https://last", true},
+		// git 2.39 with useHttpPath makes this of https://me@h:8443/a%20b/?x=1
+		{"protocol=https\nhost=h:8443\npath=a b/?x=1\nusername=me\n", "https://h:8443/a%20b/?x=1", false},
 		{"url=https://h/a%2Fb/\n", "https://h/a%2Fb/", false},
 		{"url=https://h\n", "https://h", true},
 		{"url=https://h/\n", "https://h", true},
@@ -42,7 +44,7 @@ func TestGitServers(t *testing.T) {
 	}
 }
 
-// What git 2.39 and git 2.46 send, as recorded from credential_write of each.
+// Requests in the order in which credential_write of git 2.39 and of git 2.46 puts their lines, and scripts' own.
 func TestGitRequests(t *testing.T) {
 	expiry := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	cases := map[string]Request{

@@ -133,7 +133,10 @@ func (d jsonDecoder) request(in jsonRequest) (Request, error) {
 	if in.access != "" {
 		req.Type = "Bearer" // the key alone says that it is a token
 	}
-	return req, req.check()
+	if err := req.check(); err != nil {
+		return Request{}, err
+	}
+	return req, nil
 }
 
 // check judges what only json can carry.

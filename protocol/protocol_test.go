@@ -88,6 +88,29 @@ func TestEveryFormatIsWhole(t *testing.T) {
 	}
 }
 
+// The manual's table of exit codes has a row for every kind, with the code that the kind's comment says.
+func TestManualListsEveryKind(t *testing.T) {
+	manual, err := os.ReadFile("../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("../credential/errors.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := regexp.MustCompile(`(?m)^\t([A-Z]\w+)(?: Kind = iota)? +// ([^:]+):`).FindAllStringSubmatch(string(source), -1)
+	if last := int(credential.KeychainBroken) + 1; len(kinds) != last {
+		t.Fatalf("found %d kinds in credential/errors.go, want %d", len(kinds), last)
+	}
+	for _, kind := range kinds {
+		codes := strings.Join(regexp.MustCompile(`\d`).FindAllString(kind[2], -1), ", ")
+		row := regexp.MustCompile(`(?m)^\| ` + codes + " +\\| `" + kind[1] + "` +\\| \\S")
+		if codes == "" || !row.Match(manual) {
+			t.Errorf("%s: no row with code %q in docs/protocol.md", kind[1], codes)
+		}
+	}
+}
+
 func TestSeedsAreRead(t *testing.T) {
 	for _, f := range Formats() {
 		for _, seed := range seeds[f.Name] {
