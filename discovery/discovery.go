@@ -27,7 +27,7 @@ type Server struct {
 	Issuer    string   // the authorization server in use
 	Issuers   []string // all that the metadata names
 	Endpoints credential.Endpoints
-	Microsoft bool // Issuer is Entra ID: Endpoints holds the specificationr only
+	Microsoft bool // Issuer is Entra ID: Endpoints holds the issuer only
 }
 
 // Finder does discovery. Its fields may not change while it is in use; it may be used by several goroutines.

@@ -77,7 +77,7 @@ func (f Finder) metadata(ctx context.Context, issuer string) (credential.Endpoin
 func issuerPlaces(issuer string) ([]string, error) {
 	u, err := url.Parse(issuer)
 	if err != nil || u.RawQuery != "" || u.ForceQuery {
-		return nil, credential.Fail(credential.Hostile, "the specificationr has a query, which no issuer may have", nil)
+		return nil, credential.Fail(credential.Hostile, "the issuer has a query, which no issuer may have", nil)
 	}
 	origin, path := credential.Origin(issuer), strings.TrimSuffix(u.EscapedPath(), "/")
 	places := []string{
@@ -97,7 +97,7 @@ func readMetadata(data []byte, issuer string) (credential.Endpoints, error) {
 	}
 	if m.Issuer != issuer {
 		return credential.Endpoints{}, credential.Fail(credential.Hostile,
-			"it belongs to the specificationr "+credential.Printable(m.Issuer, 200)+" and not to "+credential.Printable(issuer, 200), nil)
+			"it belongs to the issuer "+credential.Printable(m.Issuer, 200)+" and not to "+credential.Printable(issuer, 200), nil)
 	}
 	if m.TokenEndpoint == "" {
 		return credential.Endpoints{}, credential.Fail(credential.Misconfigured, "it has no token_endpoint", nil)
