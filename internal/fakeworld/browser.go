@@ -83,15 +83,23 @@ func findForm(p Page) (action string, fields url.Values, found bool) {
 		if err != nil || !strings.EqualFold(a["method"], "post") {
 			continue
 		}
-		fields = url.Values{}
-		for _, input := range inputPattern.FindAllString(form[2], -1) {
-			if in := attributes(input); in["name"] != "" {
-				fields.Add(in["name"], in["value"])
-			}
-		}
-		return target.String(), fields, true
+		return target.String(), fieldsOf(form[2]), true
 	}
 	return "", nil, false
+}
+
+// fieldsOf are the inputs of a form and, of its buttons, the first: that is the one that is pressed.
+func fieldsOf(form string) url.Values {
+	fields, pressed := url.Values{}, false
+	for _, tag := range inputPattern.FindAllString(form, -1) {
+		in := attributes(tag)
+		button := in["type"] == "submit" || strings.HasPrefix(strings.ToLower(tag), "<button")
+		if in["name"] != "" && !(button && pressed) {
+			fields.Add(in["name"], in["value"])
+		}
+		pressed = pressed || button
+	}
+	return fields
 }
 
 func attributes(tag string) map[string]string {

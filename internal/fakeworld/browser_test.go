@@ -45,6 +45,7 @@ func TestVisitReadsForms(t *testing.T) {
 		"attributes":    {`<FORM Method='POST' action="go?x=1"><input type=hidden name="a" value="1 &amp; 2"></form>`, "POST /dir/go?1 & 2"},
 		"get form":      {`<form action="/search"></form>`, ""},
 		"second form":   {`<form></form><form method=post action=/second><button name=a value=b>Go</button></form>`, "POST /second?b"},
+		"two buttons":   {`<form method=post action=/f><button name=a value=yes>Yes</button><input type=submit name=a value=no></form>`, "POST /f?yes"},
 		"no action":     {`<form method="post"></form>`, "POST /dir/?"},
 		"no form":       {`<p>form method=post</p>`, ""},
 		"foreign field": {`<input name=a value=x><form method=post action=/f></form>`, "POST /f?"},
