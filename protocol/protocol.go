@@ -23,9 +23,6 @@ type Format struct {
 	// Encode checks everything, then writes the whole answer with one Write; on any other error w is untouched. nil: the
 	// format is for requests only.
 	Encode func(io.Writer, Request, credential.Token) error
-
-	// Missing is the whole of stdout for a server that nobody has signed in to.
-	Missing string
 }
 
 // Formats returns the table, in the order of the documentation.
@@ -77,16 +74,6 @@ func Decode(r io.Reader, name string) (Request, error) {
 	req, err := f.Decode(r)
 	req.Format = name
 	return req, err
-}
-
-// NotFound writes to w what the format's callers expect for a server that nobody has signed in to: nothing, for every
-// format of today. Errors are of kind Usage for an unknown format and Internal where w fails.
-func NotFound(w io.Writer, format string) error {
-	f, err := ByName(format)
-	if err != nil || f.Missing == "" {
-		return err
-	}
-	return write(w, f.Missing)
 }
 
 // maxRequest bounds a request in bytes. git's own limit for one line is 65535.

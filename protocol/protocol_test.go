@@ -203,18 +203,6 @@ func TestTokenTypeIsNotCaseSensitive(t *testing.T) {
 	}
 }
 
-func TestNotFound(t *testing.T) {
-	for _, f := range Formats() {
-		var out counter
-		if err := NotFound(&out, f.Name); err != nil || out.writes != 0 {
-			t.Errorf("%s: wrote %q, %v", f.Name, out.String(), err)
-		}
-	}
-	if err := NotFound(&counter{}, "no"); credential.KindOf(err) != credential.Usage {
-		t.Errorf("unknown format: %v", err)
-	}
-}
-
 func TestUnknownNamesListTheKnown(t *testing.T) {
 	_, err := ByName("gti")
 	if credential.KindOf(err) != credential.Usage {

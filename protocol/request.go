@@ -7,16 +7,6 @@ import (
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
-// Verb is what a caller wants: the three words of git's credential helpers.
-type Verb string
-
-// The verbs. git asks helpers to ignore every other one in silence (gitcredentials, "Custom helpers").
-const (
-	Get   Verb = "get"
-	Store Verb = "store"
-	Erase Verb = "erase"
-)
-
 // Request is one request as its format told it. A format fills what it has words for.
 type Request struct {
 	Query  credential.Query // URL canonical; Scopes are those asked for (get) or granted (store)

@@ -21,7 +21,11 @@ const (
 
 // Name returns the name that the program was called by, without folder and .exe.
 func Name(arg0 string) string {
-	return strings.TrimSuffix(filepath.Base(arg0), ".exe")
+	base := filepath.Base(arg0)
+	if ext := filepath.Ext(base); strings.EqualFold(ext, ".exe") {
+		base = strings.ToLower(strings.TrimSuffix(base, ext)) // Windows file names do not tell case apart
+	}
+	return base
 }
 
 // Request is one call, decoded.

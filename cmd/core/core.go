@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -46,6 +47,13 @@ type exited int
 // Main runs one command line (args[0] is the program's name) and returns the exit code.
 func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) (code int) {
 	busguard.Restore()
+	program := call.Name(args[0])
+	if program != call.GitProgram {
+		program = call.Program
+	}
+	if program == call.GitProgram && len(args) > 1 && !gitVerb(args[1]) {
+		return 0 // git may learn new words; helpers ignore those they do not know (gitcredentials, "Custom helpers")
+	}
 	defer func() {
 		if e, ok := recover().(exited); ok {
 			code = int(e)
@@ -66,10 +74,6 @@ func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.
 		return call.Report(stderr, credential.Fail(credential.Usage, "the command line is wrong", unwrapParse(err)))
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	program := call.Name(args[0])
-	if program != call.GitProgram {
-		program = call.Program
-	}
 	return call.Report(stderr, parsed.Run(streams{program: program, in: stdin, out: stdout, err: stderr}))
 }
 
@@ -78,6 +82,11 @@ const about = `Access tokens for MCP servers, from the cache or refreshed in sil
 Sign in once with "mcp-credential login URL"; from then on every host and script gets a valid token from
 "mcp-credential get URL". Errors end with 2 usage or input, 3 sign-in needed, 4 try later, 5 refused or
 misconfigured, 6 keychain.`
+
+// gitVerb reports whether git's word is one that we answer; flags are for people.
+func gitVerb(word string) bool {
+	return word == "get" || word == "store" || word == "erase" || strings.HasPrefix(word, "-")
+}
 
 func unwrapParse(err error) error {
 	var p *kong.ParseError
