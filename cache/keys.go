@@ -22,6 +22,10 @@ type Keys interface {
 	Tier() string
 }
 
+// SystemKeys returns the place that this system has for hot keys: the kernel's user keyring on Linux, the Credential
+// Manager on Windows, none elsewhere. Homes do not see each other's keys.
+func SystemKeys(homeID string) Keys { return systemKeys(homeID, time.Now) }
+
 // hotLongest bounds every ttl: a key that nobody forgets ends some day all the same.
 const hotLongest = 30 * 24 * time.Hour
 
@@ -64,7 +68,11 @@ func decodeEntry(data []byte) entry {
 
 // MemoryKeys returns Keys that live as long as this process, for tests.
 func MemoryKeys() Keys {
-	return &memoryKeys{now: time.Now, entries: map[string]entry{}}
+	return newMemoryKeys(time.Now)
+}
+
+func newMemoryKeys(now func() time.Time) *memoryKeys {
+	return &memoryKeys{now: now, entries: map[string]entry{}}
 }
 
 type memoryKeys struct {

@@ -14,11 +14,13 @@ const (
 	maxStored = 4096       // bytes that are read of a key
 )
 
-// SystemKeys returns the place for hot keys: the user keyring of the kernel, keyrings(7). It is lost at a reboot, has
-// a quota (200 keys and 20,000 bytes unless changed), and may be closed altogether: the default seccomp filter of
-// container runtimes refuses its system calls.
-func SystemKeys(homeID string) Keys { return kernelKeys{homeID: homeID, now: time.Now} }
+func systemKeys(homeID string, now func() time.Time) Keys {
+	return kernelKeys{homeID: homeID, now: now}
+}
 
+// kernelKeys is the user keyring of the kernel, keyrings(7). It is lost at a reboot, has a quota (200 keys and 20,000
+// bytes for each user but the root, unless changed), and may be closed altogether: the default seccomp filter of
+// container runtimes refuses its system calls.
 type kernelKeys struct {
 	homeID string
 	now    func() time.Time
@@ -47,31 +49,54 @@ func (k kernelKeys) find(id string) (int, entry) {
 	return serial, decodeEntry(data[:n])
 }
 
-// Put makes a new key and links it in the place of the old one, which is atomic. A key starts with rights that a
-// process in another session does not have, and it may change them only while it possesses the key: hence the thread
-// keyring, and a thread that stays ours meanwhile.
+// Put changes the key that is there in place, because the quota counts a replaced key until the kernel collects it, and
+// makes one where there is none.
 func (k kernelKeys) Put(id string, key []byte, ttl time.Duration) error {
-	_, old := k.find(id)
+	serial, old := k.find(id)
 	next, changed := old.extend(key, k.now(), ttl)
 	if !changed {
 		return nil
 	}
+	seconds := int(next.until.Sub(k.now())/time.Second) + 1
+	if len(old.key) > 0 && update(serial, next, seconds) == nil {
+		return nil
+	}
+	return refusal(k.create(id, next, seconds))
+}
+
+// update sets the time first: whoever reads meanwhile, or after a crash in between, goes by the end in the content.
+func update(serial int, e entry, seconds int) error {
+	if err := setTimeout(serial, seconds); err != nil {
+		return err
+	}
+	_, err := unix.KeyctlBuffer(unix.KEYCTL_UPDATE, serial, e.encode(), 0)
+	return err
+}
+
+// create makes a key and links it into the user keyring once it has its time and its rights. The rights that a key
+// starts with keep out a process in another session, and only one that possesses the key may widen them: hence the
+// thread keyring, and a thread that stays ours meanwhile.
+func (k kernelKeys) create(id string, e entry, seconds int) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	serial, err := unix.AddKey(keyType, label(k.homeID, id), next.encode(), unix.KEY_SPEC_THREAD_KEYRING)
+	serial, err := unix.AddKey(keyType, label(k.homeID, id), e.encode(), unix.KEY_SPEC_THREAD_KEYRING)
 	if err != nil {
-		return refusal(err)
+		return err
 	}
 	defer unlink(serial, unix.KEY_SPEC_THREAD_KEYRING)
-	seconds := int(next.until.Sub(k.now())/time.Second) + 1
-	if _, err := unix.KeyctlInt(unix.KEYCTL_SET_TIMEOUT, serial, seconds, 0, 0); err != nil {
-		return refusal(err)
+	if err := setTimeout(serial, seconds); err != nil {
+		return err
 	}
 	if err := unix.KeyctlSetperm(serial, ownerAll); err != nil {
-		return refusal(err)
+		return err
 	}
 	_, err = unix.KeyctlInt(unix.KEYCTL_LINK, serial, unix.KEY_SPEC_USER_KEYRING, 0, 0)
-	return refusal(err)
+	return err
+}
+
+func setTimeout(serial, seconds int) error {
+	_, err := unix.KeyctlInt(unix.KEYCTL_SET_TIMEOUT, serial, seconds, 0, 0)
+	return err
 }
 
 // Drop revokes the key, so that a process that has found it cannot read it any more, and takes it off the keyring.

@@ -4,10 +4,10 @@ package cache
 
 import "time"
 
-// SystemKeys returns the place for hot keys, of which this system has none: on macOS the keychain itself answers
-// quickly enough, and it alone knows which program may ask.
-func SystemKeys(string) Keys { return noKeys{} }
+func systemKeys(string, func() time.Time) Keys { return noKeys{} }
 
+// noKeys is for systems without a place for hot keys. On macOS the keychain itself answers quickly enough, and it alone
+// knows which program may ask.
 type noKeys struct{}
 
 func (noKeys) Get(string) ([]byte, error)              { return nil, ErrMiss }

@@ -31,17 +31,17 @@ type credentialW struct {
 	UserName           *uint16
 }
 
-// SystemKeys returns the place for hot keys: the Credential Manager, with items that end with the logon session. It is
-// called directly, because every library for it comes with other keychains.
-func SystemKeys(homeID string) Keys {
+func systemKeys(homeID string, now func() time.Time) Keys {
 	dll := windows.NewLazySystemDLL("advapi32.dll")
 	return &sessionKeys{
-		homeID: homeID, now: time.Now,
+		homeID: homeID, now: now,
 		read: dll.NewProc("CredReadW"), write: dll.NewProc("CredWriteW"),
 		remove: dll.NewProc("CredDeleteW"), free: dll.NewProc("CredFree"),
 	}
 }
 
+// sessionKeys is the Credential Manager, with items that end with the logon session. It is called directly, because
+// every library for it comes with other keychains.
 type sessionKeys struct {
 	homeID                    string
 	now                       func() time.Time

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package cache
+
+var keyRoles map[string]func([]string) error
