@@ -87,7 +87,7 @@ func survivesKills(t *testing.T, o Options, rounds int, prepare func(*exec.Cmd) 
 			midway++
 		}
 	}
-	if done < 1 || midway == 0 || midway == rounds {
+	if done < 1 || midway == 0 {
 		t.Fatalf("%d values set, %d kills in the middle of one: the test has seen nothing", done, midway)
 	}
 	t.Logf("%d kills, %d of them in the middle of a Set; %d values", rounds, midway, done)
