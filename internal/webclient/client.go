@@ -4,8 +4,10 @@
 package webclient
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -115,5 +117,19 @@ func Failure(err error, what string) *credential.Error {
 	if errors.As(err, &cert) {
 		return credential.Fail(credential.Network, "the certificate of the "+what+" is not trusted by this machine", err)
 	}
-	return credential.Fail(credential.Network, "the "+what+" cannot be reached", err)
+	return credential.Fail(credential.Network, "the "+what+" cannot be reached", quiet(err))
+}
+
+// quiet keeps the errors of the network and replaces others: net/http quotes the bytes of an answer that is not HTTP.
+func quiet(err error) error {
+	var network net.Error
+	for _, known := range []error{context.Canceled, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF} {
+		if errors.Is(err, known) {
+			return err
+		}
+	}
+	if errors.As(err, &network) {
+		return err
+	}
+	return errors.New("no HTTP answer")
 }

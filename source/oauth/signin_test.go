@@ -1,0 +1,374 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/source"
+)
+
+func TestBrowser(t *testing.T) {
+	s, a, p := newServer(t), newAsker(t), newPerson(t)
+	target := s.target()
+	target.Endpoints.Scopes, target.Account = []string{"offline_access", "read"}, "me@example.com"
+	got, err := a.Interactive(t.Context(), target, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Token.Access.Reveal() != "at-1" || got.Grant.RefreshToken.Reveal() != "rt-2" || got.ClientID != "client" || got.AuthMethod != "none" {
+		t.Errorf("answer %+v", got)
+	}
+	q := s.authorized
+	for name, want := range map[string]string{
+		"keep": "1", "response_type": "code", "client_id": "client", "resource": "https://mcp.example/mcp/", "scope": "read write offline_access",
+		"prompt": "consent", "login_hint": "me@example.com",
+	} {
+		if q.Get(name) != want {
+			t.Errorf("%s is %q", name, q.Get(name))
+		}
+	}
+	redirect, err := url.Parse(q.Get("redirect_uri"))
+	if err != nil || redirect.Scheme != "http" || redirect.Hostname() != "127.0.0.1" || redirect.Path != "/callback" || len(q.Get("state")) < 22 {
+		t.Errorf("redirect %v, state %q", redirect, q.Get("state"))
+	}
+	form := s.requests[0]
+	if !s.verifies(form) || len(form.Get("code_verifier")) < 43 || form.Get("resource") != target.Resource ||
+		form.Get("redirect_uri") != q.Get("redirect_uri") || form.Get("code") != "the-code" || form.Get("grant_type") != "authorization_code" {
+		t.Errorf("token request %v", form)
+	}
+	if page := p.shown(); !strings.Contains(page, "The sign-in worked") {
+		t.Errorf("page:\n%s", page)
+	}
+}
+
+func TestNoOfflineAccessUnlessListed(t *testing.T) {
+	s, a, p := newServer(t), newAsker(t), newPerson(t)
+	if _, err := a.Interactive(t.Context(), s.target(), p); err != nil {
+		t.Fatal(err)
+	}
+	if s.authorized.Get("scope") != "read write" || s.authorized.Has("prompt") {
+		t.Errorf("asked for %v", s.authorized)
+	}
+}
+
+// TestAttacks changes the redirect, or the promises behind it.
+func TestAttacks(t *testing.T) {
+	for name, test := range map[string]struct {
+		redirect func(q url.Values)
+		kind     credential.Kind
+		want     string
+	}{
+		"issuer of another server": {func(q url.Values) { q.Set("iss", "https://evil.example"); q.Set("error", "hidden") }, credential.Hostile, "another authorization server"},
+		"issuer with a slash":      {func(q url.Values) { q.Set("iss", q.Get("iss")+"/") }, credential.Hostile, "another authorization server"},
+		"issuer missing":           {func(q url.Values) { q.Del("iss"); q.Set("error", "hidden") }, credential.Hostile, "does not say"},
+		"issuer twice":             {func(q url.Values) { q.Add("iss", q.Get("iss")) }, credential.Hostile, "more than once"},
+		"code twice":               {func(q url.Values) { q.Add("code", "x") }, credential.Hostile, "more than once"},
+		"no code":                  {func(q url.Values) { q.Del("code") }, credential.Hostile, "neither"},
+		"denied": {func(q url.Values) {
+			q.Del("code")
+			q.Set("error", "access_denied")
+			q.Set("error_description", "no <b>\x1b[31m")
+		}, credential.Refused, "access was denied at the authorization server (no <b>?[31m)"},
+		"login required": {func(q url.Values) { q.Set("error", "login_required") }, credential.StepUp, "sign in again"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, a, p := newServer(t), newAsker(t), newPerson(t)
+			s.redirect = test.redirect
+			_, err := a.Interactive(t.Context(), s.target(), p)
+			check(t, err, test.kind)
+			if !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hidden") {
+				t.Errorf("text %q", err)
+			}
+			if page := p.shown(); !strings.Contains(page, "The sign-in failed") || strings.Contains(page, "<b>") || strings.Contains(page, "hidden") {
+				t.Errorf("page:\n%s", page)
+			}
+			if s.count() != 0 {
+				t.Error("a code was redeemed")
+			}
+		})
+	}
+}
+
+// TestWrongStateKeepsWaiting: a redirect with another state is nobody's, and the sign-in goes on.
+func TestWrongStateKeepsWaiting(t *testing.T) {
+	s, a, p := newServer(t), newAsker(t), newPerson(t)
+	s.redirect = func(q url.Values) { q.Set("state", "forged") }
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-p.done
+		cancel()
+	}()
+	_, err := a.Interactive(ctx, s.target(), p)
+	check(t, err, credential.NoSignIn)
+	if s.count() != 0 || !errors.Is(err, context.Canceled) || !strings.Contains(p.shown(), "Nothing here") {
+		t.Errorf("%v, %d requests, page:\n%s", err, s.count(), p.page)
+	}
+}
+
+func TestIssuerMayBeAbsentWhereItWasNotPromised(t *testing.T) {
+	s, a, p := newServer(t), newAsker(t), newPerson(t)
+	s.redirect = func(q url.Values) { q.Del("iss") }
+	target := s.target()
+	target.Endpoints.IssInResponse = false
+	if _, err := a.Interactive(t.Context(), target, p); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPageWaitsForTheRedemption(t *testing.T) {
+	s, a, p := newServer(t), newAsker(t), newPerson(t)
+	s.answer(400, `{"error":"invalid_grant","error_description":"the-code was used"}`)
+	_, err := a.Interactive(t.Context(), s.target(), p)
+	check(t, err, credential.Refused)
+	if page := p.shown(); !strings.Contains(page, "The sign-in failed") || strings.Contains(page, "the-code") {
+		t.Errorf("page:\n%s", page)
+	}
+}
+
+func TestServersThatCannotBeUsed(t *testing.T) {
+	for name, change := range map[string]func(*credential.Target){
+		"no PKCE announced":       func(t *credential.Target) { t.Endpoints.PKCE = nil },
+		"only plain PKCE":         func(t *credential.Target) { t.Endpoints.PKCE = []string{"plain"} },
+		"no authorization":        func(t *credential.Target) { t.Endpoints.Authorization = "" },
+		"no client":               func(t *credential.Target) { t.ClientID, t.Endpoints.Registration = "", "" },
+		"client document unknown": func(t *credential.Target) { t.ClientID = "https://app.example/client.json" },
+		"no device endpoint":      func(t *credential.Target) { t.Endpoints.Device = "" },
+	} {
+		s, a, p := newServer(t), newAsker(t), newPerson(t)
+		if name == "no device endpoint" {
+			p.way = source.Device
+		}
+		target := s.target()
+		change(&target)
+		_, err := a.Interactive(t.Context(), target, p)
+		check(t, err, credential.Misconfigured)
+		if p.opened != "" {
+			t.Errorf("%s: the browser was opened", name)
+		}
+	}
+}
+
+func TestClientDocument(t *testing.T) {
+	s, a, p := newServer(t), newAsker(t), newPerson(t)
+	target := s.target()
+	target.ClientID, target.Endpoints.ClientIDDocs = "https://app.example/client.json", true
+	if _, err := a.Interactive(t.Context(), target, p); err != nil || s.authorized.Get("client_id") != target.ClientID || p.registered != nil {
+		t.Errorf("%v, client %q", err, s.authorized.Get("client_id"))
+	}
+}
+
+func TestRegistration(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer    string
+		supported []string
+		ask       string // token_endpoint_auth_method sent
+		method    string // in use
+		secret    string
+	}{
+		"public":              {`{"client_id":"dynamic","token_endpoint_auth_method":"none"}`, nil, "none", "none", ""},
+		"public, not said":    {`{"client_id":"dynamic"}`, []string{"client_secret_basic", "none"}, "none", "none", ""},
+		"secret, not said":    {`{"client_id":"dynamic","client_secret":"s3cret"}`, nil, "none", "client_secret_basic", "s3cret"},
+		"secret, said":        {`{"client_id":"dynamic","client_secret":"s3cret","token_endpoint_auth_method":"client_secret_post"}`, nil, "none", "client_secret_post", "s3cret"},
+		"only post supported": {`{"client_id":"dynamic","client_secret":"s3cret"}`, []string{"client_secret_post"}, "client_secret_post", "client_secret_post", "s3cret"},
+	} {
+		s, a, p := newServer(t), newAsker(t), newPerson(t)
+		s.register = test.answer
+		target := s.target()
+		target.ClientID, target.Endpoints.AuthMethods = "", test.supported
+		got, err := a.Interactive(t.Context(), target, p)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got.ClientID != "dynamic" || got.AuthMethod != test.method || got.Grant.ClientSecret.Reveal() != test.secret {
+			t.Errorf("%s: %+v", name, got)
+		}
+		equal(t, name, p.registered, []string{"dynamic", test.secret})
+		sent := s.registered
+		uris, _ := sent["redirect_uris"].([]any)
+		if sent["token_endpoint_auth_method"] != test.ask || sent["application_type"] != "native" || sent["scope"] != "read write" ||
+			len(uris) != 1 || uris[0] != s.authorized.Get("redirect_uri") {
+			t.Errorf("%s: registered %v", name, sent)
+		}
+		if types, _ := sent["grant_types"].([]any); len(types) != 2 || types[0] != "authorization_code" || types[1] != "refresh_token" {
+			t.Errorf("%s: grant types %v", name, sent["grant_types"])
+		}
+	}
+}
+
+func TestRegistrationRefused(t *testing.T) {
+	for answer, kind := range map[string]credential.Kind{
+		`{"error":"invalid_redirect_uri"}`: credential.Misconfigured,
+		`{"client_id":"a\nb"}`:             credential.Hostile,
+		`{}`:                               credential.Hostile,
+		`<html>`:                           credential.Hostile,
+		`{"client_id":"x","client_secret":"s3cret","token_endpoint_auth_method":"private_key_jwt"}`: credential.Misconfigured,
+	} {
+		s, a, p := newServer(t), newAsker(t), newPerson(t)
+		s.register = answer
+		target := s.target()
+		target.ClientID = ""
+		_, err := a.Interactive(t.Context(), target, p)
+		check(t, err, kind)
+		if p.registered != nil || p.opened != "" {
+			t.Errorf("%s: went on", answer)
+		}
+	}
+}
+
+func TestRegisteredScope(t *testing.T) {
+	for _, test := range []struct{ wanted, listed, want string }{
+		{"a b", "", "a b"}, {"a b", "a b c", "a b"}, {"a b", "a offline_access", ""}, {"", "a", ""},
+	} {
+		if got := registrableScope(strings.Fields(test.wanted), strings.Fields(test.listed)); got != test.want {
+			t.Errorf("%+v: %q", test, got)
+		}
+	}
+}
+
+// TestReusedRegistration: a native client's loopback redirect matches on any port (RFC 8252 section 7.3), so the
+// client of an earlier sign-in is used as it is.
+func TestReusedRegistration(t *testing.T) {
+	s, a, p := newServer(t), newAsker(t), newPerson(t)
+	target := s.target()
+	target.ClientID = ""
+	first, err := a.Interactive(t.Context(), target, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	earlier := s.authorized.Get("redirect_uri")
+	target.ClientID, s.registered = first.ClientID, nil
+	if _, err := a.Interactive(t.Context(), target, newPerson(t)); err != nil || s.registered != nil {
+		t.Errorf("%v, registered %v", err, s.registered)
+	}
+	one, _ := url.Parse(earlier)
+	two, _ := url.Parse(s.authorized.Get("redirect_uri"))
+	if one.Hostname() != two.Hostname() || one.Path != two.Path {
+		t.Errorf("%v and %v differ in more than the port", one, two)
+	}
+}
+
+func TestPasted(t *testing.T) {
+	whole := func(last string) string { return " " + last + "\n" }
+	query := func(last string) string { _, q, _ := strings.Cut(last, "?"); return q }
+	for name, test := range map[string]struct {
+		paste func(string) string
+		kind  credential.Kind // Internal: success
+	}{
+		"the whole redirect": {whole, credential.Internal},
+		"with a fragment":    {func(l string) string { return l + "#_=_" }, credential.Internal},
+		"its query":          {query, credential.Internal},
+		"query with a mark":  {func(l string) string { return "?" + query(l) }, credential.Internal},
+		"another state":      {func(l string) string { return query(l) + "x" }, credential.Hostile},
+		"another address":    {func(l string) string { return "https://evil.example/callback?" + query(l) }, credential.BadInput},
+		"nothing":            {func(string) string { return " " }, credential.BadInput},
+		"a control":          {func(l string) string { return l + "\x1b" }, credential.BadInput},
+		"too much":           {func(l string) string { return l + strings.Repeat("a", maxPasted) }, credential.BadInput},
+		"a bad escape":       {func(string) string { return "code=%zz" }, credential.BadInput},
+	} {
+		s, a := newServer(t), newAsker(t)
+		p := &person{t: t, way: source.NoBrowser, paste: test.paste}
+		if name == "another state" {
+			s.redirect = func(q url.Values) { q.Set("zzz", "1"); q.Set("state", "forged") }
+		}
+		got, err := a.Interactive(t.Context(), s.target(), p)
+		if test.kind == credential.Internal {
+			if err != nil || got.Token.Access.Reveal() != "at-1" || !s.verifies(s.requests[0]) {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		check(t, err, test.kind)
+		if s.count() != 0 {
+			t.Errorf("%s: a code was redeemed", name)
+		}
+	}
+}
+
+const goodDevice = `{"device_code":"dc","user_code":"AB-\u001bCD","verification_uri":"https://as.example/device","verification_uri_complete":"https://as.example/device?c=AB","expires_in":600,"interval":7}`
+
+func TestDevice(t *testing.T) {
+	s, a, p := newServer(t), newAsker(t), &person{t: t, way: source.Device}
+	s.device = goodDevice
+	s.token = func(w http.ResponseWriter, _ url.Values, n int) {
+		answers := []string{"authorization_pending", "slow_down", "authorization_pending"}
+		switch {
+		case n <= len(answers):
+			w.WriteHeader(400)
+			_, _ = io.WriteString(w, `{"error":"`+answers[n-1]+`"}`)
+		case n == len(answers)+1:
+			w.WriteHeader(503)
+		default:
+			_, _ = io.WriteString(w, goodToken)
+		}
+	}
+	target := s.target()
+	target.ClientID = ""
+	got, err := a.Interactive(t.Context(), target, p)
+	if err != nil || got.Grant.RefreshToken.Reveal() != "rt-2" || got.ClientID != "dynamic" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	equal(t, "shown", p.code, []string{"https://as.example/device", "https://as.example/device?c=AB", "AB-?CD"})
+	var paces []string
+	for _, d := range a.pauses {
+		paces = append(paces, d.String())
+	}
+	equal(t, "pauses", paces, []string{"7s", "7s", "12s", "12s", "24s"})
+	form := s.requests[0]
+	if form.Get("grant_type") != deviceGrant || form.Get("device_code") != "dc" || form.Get("resource") != target.Resource || form.Get("client_id") != "dynamic" {
+		t.Errorf("poll %v", form)
+	}
+	if types, _ := s.registered["grant_types"].([]any); len(types) != 2 || types[0] != deviceGrant || s.registered["redirect_uris"] != nil {
+		t.Errorf("registered %v", s.registered)
+	}
+}
+
+func TestDeviceEnds(t *testing.T) {
+	offer := func(old, new string) string { return strings.Replace(goodDevice, old, new, 1) }
+	for name, test := range map[string]struct {
+		device, token string
+		kind          credential.Kind
+	}{
+		"denied":           {goodDevice, `{"error":"access_denied"}`, credential.Refused},
+		"expired":          {goodDevice, `{"error":"expired_token"}`, credential.NoSignIn},
+		"never answered":   {goodDevice, `{"error":"authorization_pending"}`, credential.NoSignIn},
+		"wrong code":       {goodDevice, `{"error":"invalid_grant"}`, credential.Refused},
+		"javascript URL":   {offer("https://as.example/device\"", "javascript:x\""), "", credential.Hostile},
+		"file URL":         {offer("https://as.example/device?c=AB", "file:///x"), "", credential.Hostile},
+		"no code":          {offer("device_code", "x"), "", credential.Misconfigured},
+		"refused at once":  {`{"error":"unauthorized_client"}`, "", credential.Misconfigured},
+		"nothing readable": {`<html>`, "", credential.Hostile},
+	} {
+		s, a, p := newServer(t), newAsker(t), &person{t: t, way: source.Device}
+		s.device = test.device
+		s.answer(400, test.token)
+		_, err := a.Interactive(t.Context(), s.target(), p)
+		t.Log(name, err, len(a.pauses))
+		check(t, err, test.kind)
+		if len(a.pauses) > 600/7 {
+			t.Errorf("%s: %d pauses", name, len(a.pauses))
+		}
+	}
+}
+
+func TestDeviceGivesUpWithTheContext(t *testing.T) {
+	s, a, p := newServer(t), newAsker(t), &person{t: t, way: source.Device}
+	s.device = goodDevice
+	ctx, cancel := context.WithCancel(t.Context())
+	s.token = func(w http.ResponseWriter, _ url.Values, _ int) {
+		cancel()
+		w.WriteHeader(400)
+		_, _ = io.WriteString(w, `{"error":"authorization_pending"}`)
+	}
+	_, err := a.Interactive(ctx, s.target(), p)
+	check(t, err, credential.NoSignIn)
+	if s.count() != 1 {
+		t.Errorf("%d polls", s.count())
+	}
+}
