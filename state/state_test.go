@@ -1,0 +1,156 @@
+package state
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/home"
+)
+
+func book(t *testing.T) Book {
+	t.Helper()
+	dir, err := home.Find(filepath.Join(t.TempDir(), "a [odd] home"), os.Getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Book{Dir: dir}
+}
+
+func TestRecordsComeBack(t *testing.T) {
+	b := book(t)
+	if _, err := b.Server("https://h/mcp"); !errors.Is(err, ErrNone) {
+		t.Fatalf("an empty book: %v", err)
+	}
+	for _, url := range []string{"https://b/mcp", "https://a/mcp"} {
+		s := Server{URL: url, Issuer: "https://i", Accounts: []Account{{Label: "work", SignIn: "0123456789abcdef0123", Scopes: []string{"read"}}}}
+		if err := b.PutServer(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := b.Servers()
+	if err != nil || len(all) != 2 || all[0].URL != "https://a/mcp" {
+		t.Fatalf("%v %v, want both in the order of their URLs", all, err)
+	}
+	users, err := b.Serves("0123456789abcdef0123")
+	if err != nil || len(users) != 2 {
+		t.Errorf("the sign-in serves %v, %v", users, err)
+	}
+	if err := errors.Join(b.DropServer("https://a/mcp"), b.DropServer("https://a/mcp")); err != nil {
+		t.Error(err)
+	}
+	if _, err := b.Server("https://a/mcp"); !errors.Is(err, ErrNone) {
+		t.Errorf("a dropped server: %v", err)
+	}
+}
+
+func TestSignInKeepsItsFailure(t *testing.T) {
+	b := book(t)
+	at := time.Now().Truncate(time.Second).UTC()
+	want := SignIn{ID: "0123456789abcdef0123", LastError: &Failure{Kind: credential.Throttled.String(), Text: "slow down", Code: "429", At: at}}
+	if err := b.PutSignIn(want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.SignIn(want.ID)
+	if err != nil || got.LastError == nil || *got.LastError != *want.LastError {
+		t.Fatalf("%+v %v", got.LastError, err)
+	}
+	if e := got.LastError.Err(); e.Kind != credential.Throttled || e.Code != "429" {
+		t.Errorf("the error came back as %+v", e)
+	}
+}
+
+func TestDamagedRecordIsNamedAndTheOthersServed(t *testing.T) {
+	b := book(t)
+	if err := errors.Join(b.PutServer(Server{URL: "https://a"}), b.PutServer(Server{URL: "https://b"})); err != nil {
+		t.Fatal(err)
+	}
+	path := b.Dir.File("servers", fileName("https://a"))
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	all, err := b.Servers()
+	if len(all) != 1 || credential.KindOf(err) != credential.BadHome {
+		t.Errorf("%v %v, want the other record and an error of the home", all, err)
+	}
+	if _, err := b.Server("https://a"); credential.KindOf(err) != credential.BadHome {
+		t.Errorf("reading it: %v", err)
+	}
+}
+
+func TestRecordOfAnotherURLIsNone(t *testing.T) {
+	b := book(t)
+	if err := b.PutServer(Server{URL: "https://a"}); err != nil {
+		t.Fatal(err)
+	}
+	from, to := b.Dir.File("servers", fileName("https://a")), b.Dir.File("servers", fileName("https://victim"))
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := b.Server("https://victim"); !errors.Is(err, ErrNone) {
+		t.Errorf("a record under another name was believed: %+v %v", s, err)
+	}
+}
+
+func TestMarkRests(t *testing.T) {
+	b, now := book(t), time.Now()
+	for i, c := range []struct {
+		at   time.Time
+		want bool
+	}{{now, true}, {now.Add(time.Second), false}, {now.Add(time.Minute), true}, {now, true}} {
+		got, err := b.Mark("m", c.at, 10*time.Second)
+		if err != nil || got != c.want {
+			t.Errorf("mark %d: %v %v, want %v", i, got, err, c.want)
+		}
+	}
+	b.Unmark("m")
+	if b.Marked("m", now, time.Hour) {
+		t.Error("still marked")
+	}
+}
+
+func TestNoticeIsTakenOnce(t *testing.T) {
+	b := book(t)
+	if got := b.TakeNotice("s"); got != "" {
+		t.Errorf("a notice out of nothing: %q", got)
+	}
+	if err := b.Notice("s", "refreshed"); err != nil {
+		t.Fatal(err)
+	}
+	var taken atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if b.TakeNotice("s") == "refreshed" {
+				taken.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if taken.Load() != 1 {
+		t.Errorf("%d callers got the notice", taken.Load())
+	}
+}
+
+func TestWritableSaysWhy(t *testing.T) {
+	b := book(t)
+	if err := b.Writable(); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(b.Dir.File("marks"))
+	if err != nil || len(left) != 0 {
+		t.Errorf("the probe left %v (%v)", left, err)
+	}
+	blocked := Book{Dir: home.Dir{Path: b.Dir.File("file", "below")}}
+	if err := os.WriteFile(b.Dir.File("file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := blocked.Writable(); credential.KindOf(err) != credential.BadHome {
+		t.Errorf("a home below a file: %v", err)
+	}
+}
