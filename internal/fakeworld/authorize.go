@@ -1,13 +1,12 @@
 package fakeworld
 
 import (
+	"crypto/rand"
 	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
 	"time"
-
-	"crypto/rand"
 )
 
 // authorization is an authorization request that was found good.

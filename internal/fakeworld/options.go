@@ -31,6 +31,8 @@ type Options struct {
 	IssuerPath string   // path of the issuer, such as /tenant; empty: none
 	RootOnly   bool     // resource metadata at the root well-known only, naming the origin as the resource
 
+	TLS bool // https, with the certificate of World.CertPEM; the control listener stays http
+
 	MCP http.Handler     // what serves authorized requests; nil: a JSON answer that says who is calling
 	Now func() time.Time // the clock; nil: time.Now
 }

@@ -199,8 +199,11 @@ func TestRevocation(t *testing.T) {
 	a := start(t, fakeworld.Options{})
 	tokens := a.signIn()
 	form := url.Values{"token": {tokens.text("access_token")}, "client_id": {fakeworld.PublicClient}}
-	if resp := a.post("/revoke", url.Values{"token": form["token"]}, fakeworld.ConfidentialClient, fakeworld.ConfidentialSecret); resp.status != http.StatusOK {
-		t.Errorf("another client's token got %d", resp.status)
+	for _, kind := range []string{"access_token", "refresh_token"} {
+		foreign := url.Values{"token": {tokens.text(kind)}}
+		if resp := a.post("/revoke", foreign, fakeworld.ConfidentialClient, fakeworld.ConfidentialSecret); resp.status != http.StatusOK {
+			t.Errorf("another client's token got %d", resp.status)
+		}
 	}
 	a.wantPing(tokens.text("access_token"), http.StatusOK)
 	a.wantError(a.post("/revoke", with(form, "client_id", "nobody"), "", ""), 401, "invalid_client")

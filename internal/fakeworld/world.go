@@ -2,8 +2,11 @@ package fakeworld
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -18,6 +21,9 @@ type World struct {
 	control string
 	keys    signer
 
+	certificate tls.Certificate
+	certPEM     []byte
+
 	mu     sync.Mutex
 	knobs  Knobs
 	stats  Stats
@@ -31,36 +37,67 @@ type World struct {
 // Start listens on three loopback ports (authorization server, protected servers, control) and serves until Close.
 func Start(o Options) (*World, error) {
 	o = o.withDefaults()
-	keys, err := newSigner()
+	w := &World{opt: o, stats: newStats(), ledger: newLedger(o), closed: make(chan struct{})}
+	if err := w.makeKeys(); err != nil {
+		return nil, fmt.Errorf("make keys: %w", err)
+	}
+	listeners, err := listen(3)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("listen on loopback: %w", err)
 	}
-	w := &World{opt: o, keys: keys, stats: newStats(), ledger: newLedger(o), closed: make(chan struct{})}
-	for _, part := range []struct {
-		url    *string
-		routes func() *http.ServeMux
-	}{
-		{&w.issuer, w.authorizationRoutes},
-		{&w.origin, w.resourceRoutes},
-		{&w.control, w.controlRoutes},
-	} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			w.Close()
-			return nil, fmt.Errorf("listen on loopback: %w", err)
-		}
-		*part.url = "http://" + l.Addr().String()
-		w.listen(l, part.routes())
-	}
-	w.issuer += o.IssuerPath
+	w.issuer = w.scheme() + listeners[0].Addr().String() + o.IssuerPath
+	w.origin = w.scheme() + listeners[1].Addr().String()
+	w.control = "http://" + listeners[2].Addr().String()
+	w.serve(w.secure(listeners[0]), w.authorizationRoutes())
+	w.serve(w.secure(listeners[1]), w.resourceRoutes())
+	w.serve(listeners[2], w.controlRoutes())
 	return w, nil
 }
 
-func (w *World) listen(l net.Listener, h http.Handler) {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+func listen(n int) ([]net.Listener, error) {
+	var out []net.Listener
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			for _, open := range out {
+				_ = open.Close()
+			}
+			return nil, err
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+func (w *World) makeKeys() (err error) {
+	if w.keys, err = newSigner(); err == nil && w.opt.TLS {
+		w.certificate, w.certPEM, err = newCertificate()
+	}
+	return err
+}
+
+func (w *World) scheme() string {
+	if w.opt.TLS {
+		return "https://"
+	}
+	return "http://"
+}
+
+func (w *World) secure(l net.Listener) net.Listener {
+	if w.opt.TLS {
+		return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{w.certificate}})
+	}
+	return l
+}
+
+func (w *World) serve(l net.Listener, h http.Handler) {
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
 	w.servers = append(w.servers, s)
 	go func() { _ = s.Serve(l) }()
 }
+
+// CertPEM is what a client has to trust with Options.TLS; nil without it.
+func (w *World) CertPEM() []byte { return w.certPEM }
 
 // Close ends every connection and frees the ports.
 func (w *World) Close() error {

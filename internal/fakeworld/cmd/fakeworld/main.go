@@ -82,7 +82,7 @@ func appendLine(file, line string) error {
 }
 
 func serve(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
-	o, knobs, err := parse(args)
+	o, extra, err := parse(args)
 	if err != nil {
 		return err
 	}
@@ -92,10 +92,8 @@ func serve(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 		return err
 	}
 	defer w.Close()
-	if knobs != "" {
-		if err := w.Control([]byte(`{"knobs":` + knobs + `}`)); err != nil {
-			return fmt.Errorf("-knobs: %w", err)
-		}
+	if err := extra.apply(w); err != nil {
+		return err
 	}
 	where := map[string]any{"server": w.ServerURL(), "servers": w.ServerURLs(), "issuer": w.Issuer(), "control": w.ControlURL()}
 	if err := json.NewEncoder(stdout).Encode(where); err != nil {
@@ -113,7 +111,22 @@ func serve(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 	return nil
 }
 
-func parse(args []string) (o fakeworld.Options, knobs string, err error) {
+// extras are the flags that are not Options.
+type extras struct{ knobs, certFile string }
+
+func (e extras) apply(w *fakeworld.World) error {
+	if e.knobs != "" {
+		if err := w.Control([]byte(`{"knobs":` + e.knobs + `}`)); err != nil {
+			return fmt.Errorf("-knobs: %w", err)
+		}
+	}
+	if e.certFile != "" {
+		return os.WriteFile(e.certFile, w.CertPEM(), 0o600)
+	}
+	return nil
+}
+
+func parse(args []string) (o fakeworld.Options, e extras, err error) {
 	f := flag.NewFlagSet("fakeworld", flag.ContinueOnError)
 	f.DurationVar(&o.AccessTTL, "access-ttl", 0, "life of an access token (1h)")
 	f.DurationVar(&o.RefreshTTL, "refresh-ttl", 0, "life of a refresh token (for ever)")
@@ -133,13 +146,15 @@ func parse(args []string) (o fakeworld.Options, knobs string, err error) {
 	f.StringVar(&o.IssuerPath, "issuer-path", "", "path of the issuer")
 	scopes := f.String("scopes", "", "scopes_supported, separated by spaces")
 	paths := f.String("paths", "", "paths of the protected servers, separated by spaces")
-	f.StringVar(&knobs, "knobs", "", "JSON of the knobs to begin with")
+	f.StringVar(&e.knobs, "knobs", "", "JSON of the knobs to begin with")
+	f.StringVar(&e.certFile, "tls-cert", "", "https, and the file to write its certificate to")
 	err = f.Parse(args)
+	o.TLS = e.certFile != ""
 	if *scopes != "" {
 		o.Scopes = strings.Fields(*scopes)
 	}
 	if *paths != "" {
 		o.Paths = strings.Fields(*paths)
 	}
-	return o, knobs, err
+	return o, e, err
 }

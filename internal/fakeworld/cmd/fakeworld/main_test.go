@@ -104,6 +104,15 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
+func TestTLS(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "cert.pem")
+	p, end := served(t, "-tls-cert", file)
+	defer func() { _ = end() }()
+	if cert, err := os.ReadFile(file); err != nil || !strings.Contains(string(cert), "BEGIN CERTIFICATE") || !strings.HasPrefix(p.Server, "https:") {
+		t.Errorf("at %s: %v %s", p.Server, err, cert)
+	}
+}
+
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{{"fakeworld", "-nonsense"}, {"fakeworld", "-knobs", `{"x":1}`}, {"fakeworld", "browser"}, {"fakebrowser", "a", "b"}} {
 		if err := run(t.Context(), args, strings.NewReader(""), io.Discard); err == nil {
