@@ -87,8 +87,12 @@ func TestClientDocument(t *testing.T) {
 		t.Errorf("an unpublished document got %d", resp.status)
 	}
 	a.w.Set(func(k *fakeworld.Knobs) {
-		k.ClientDocuments = map[string]fakeworld.Client{id: {ID: id, RedirectURIs: []string{"http://127.0.0.1/callback"}}}
+		doc := fakeworld.Client{ID: id, RedirectURIs: []string{"http://127.0.0.1/callback"}}
+		k.ClientDocuments = map[string]fakeworld.Client{id: doc, id + "/copy": doc}
 	})
+	if resp := a.get(a.w.Issuer() + "/authorize?" + with(a.authorizeForm(), "client_id", id+"/copy").Encode()); resp.status != http.StatusBadRequest {
+		t.Errorf("a document that names another client got %d", resp.status)
+	}
 	code := a.authorize(with(a.authorizeForm(), "client_id", id)).Get("code")
 	if resp := a.post("/token", with(a.codeForm(code), "client_id", id), "", ""); resp.status != http.StatusOK {
 		t.Errorf("its code was refused: %s", resp.body)

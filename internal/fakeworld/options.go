@@ -20,10 +20,10 @@ type Options struct {
 	NoRefresh     bool // no refresh tokens at all
 	OfflineScope  bool // refresh tokens only for grants that hold offline_access
 	OmitExpiry    bool // expires_in is left out
-	OmitScope     bool // scope is left out where it is as requested (RFC 6749 section 5.1)
+	OmitScope     bool // scope is left out of token responses: it is as requested (RFC 6749 section 5.1)
 
 	NoRegistration bool   // no dynamic client registration
-	AuthMethod     string // what registered clients get, whatever they asked for; empty: what they asked for
+	AuthMethod     string // of clients with a secret, and of all that register, whatever they asked for; empty: as asked
 	ExactPorts     bool   // a redirect URI must match its registration with the port
 
 	Scopes     []string // scopes_supported; nil: mcp:read and mcp:write
