@@ -42,6 +42,9 @@ func openFile(_ context.Context, o Options) (Keychain, error) {
 	if o.Store == "" && o.PassphraseFile == "" {
 		return nil, credential.Fail(credential.KeychainMissing, "no passphrase file is set for the encrypted file store", nil)
 	}
+	if !filepath.IsAbs(o.Dir) {
+		return nil, credential.Fail(credential.Internal, "the encrypted file store was opened without a home directory", nil)
+	}
 	f := &file{dir: filepath.Join(o.Dir, fileFolder), prefix: o.Home + ".", passphrase: o.readPassphrase}
 	asks := o.PassphraseFile == "" && o.AskPassphrase != nil
 	return &store{raw: slots{f}, name: nameFile, tier: "encrypted file", wait: wait(asks)}, nil
@@ -133,9 +136,11 @@ func (f *file) unlock(ctx context.Context, create bool) (*ring, error) {
 		return nil, err
 	}
 	if unused {
-		err = f.writeVerifier(ctx, r)
+		if err := f.writeVerifier(ctx, r); err != nil {
+			return nil, err
+		}
 	}
-	if err = errors.Join(err, f.verify(ctx, r)); err != nil {
+	if err := f.verify(ctx, r); err != nil {
 		return nil, err
 	}
 	f.ring = r

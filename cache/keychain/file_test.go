@@ -35,6 +35,11 @@ func TestFile(t *testing.T) {
 	}, true)
 }
 
+func TestFileWantsAHomeDirectory(t *testing.T) {
+	_, err := Open(t.Context(), Options{Store: "file", Home: homeA, Dir: "relative"})
+	wantKind(t, err, credential.Internal)
+}
+
 func TestFileSurvivesKills(t *testing.T) {
 	survivesKills(t, fileOptions(t), 25, killProcess)
 }

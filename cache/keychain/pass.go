@@ -35,6 +35,9 @@ type pass struct {
 
 func openPass(_ context.Context, o Options) (Keychain, error) {
 	root := filepath.Join(o.Getenv("HOME"), passFolder)
+	if !filepath.IsAbs(root) {
+		return nil, credential.Fail(credential.KeychainMissing, "pass cannot be found because HOME is not set", nil)
+	}
 	if _, err := os.Stat(filepath.Join(root, ".gpg-id")); err != nil {
 		return nil, credential.Fail(credential.KeychainMissing, "pass is not initialised in "+root, nil)
 	}
@@ -53,13 +56,18 @@ func openPass(_ context.Context, o Options) (Keychain, error) {
 	return &store{raw: raw, name: namePass, tier: "pass", wait: wait(o.Interactive)}, nil
 }
 
-// quietGPG sets the options through the environment of this process: the library leaves pass no other way.
+// quietGPG sets or takes back the options that keep gpg quiet, in the environment of this process: the library leaves
+// pass no other way. Where a process opens pass twice, the last one counts.
 func quietGPG(o Options) error {
 	now := o.Getenv(passOptions)
-	if o.Interactive || strings.HasSuffix(now, passQuiet) {
+	want := strings.TrimSpace(strings.TrimSuffix(now, passQuiet))
+	if !o.Interactive {
+		want = strings.TrimSpace(want + " " + passQuiet)
+	}
+	if want == now {
 		return nil
 	}
-	return os.Setenv(passOptions, strings.TrimSpace(now+" "+passQuiet))
+	return os.Setenv(passOptions, want)
 }
 
 // judgePass types the library's errors. pass fails alike for a key that gpg-agent does not have open and for a file

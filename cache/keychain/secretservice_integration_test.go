@@ -75,7 +75,7 @@ func lockedCollection(t *testing.T) {
 		return c.call(ctx, servicePath, serviceIface+"Lock", []any{[]dbus.ObjectPath{loginPath}}, []any{&locked, &prompt})
 	})
 	wantRefusals(t, k, time.Second, credential.KeychainLocked)
-	within(t, time.Second, func() { // still the one that holds the items
+	within(t, time.Second, func() { // it is still the one that holds the items
 		k := mustOpen(t, Options{Home: homeA, PassphraseFile: phrase(t, "unused")})
 		if k.Store() != "secret-service" {
 			t.Errorf("a locked keyring made room for %s", k.Store())
