@@ -1,0 +1,181 @@
+package script
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+type command = func(ts *testscript.TestScript, neg bool, args []string)
+
+// commands are what scripts can say besides testscript's own.
+func commands() map[string]command {
+	return map[string]command{
+		"world":      plainly(startWorld),
+		"control":    plainly(control),
+		"knobs":      plainly(knobs),
+		"stats":      stats,
+		"until":      plainly(until),
+		"exits":      plainly(exits),
+		"take":       plainly(take),
+		"snapshot":   plainly(snapshot),
+		"intact":     plainly(intact),
+		"secretless": plainly(secretless),
+		"rewrite":    plainly(rewrite),
+	}
+}
+
+// plainly makes a command of one that cannot be negated.
+func plainly(do func(ts *testscript.TestScript, args []string)) command {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg {
+			ts.Fatalf("the command cannot be negated")
+		}
+		do(ts, args)
+	}
+}
+
+// exits CODE PROG ARG... runs a program, which must end with CODE. Stdin, stdout and stderr are those of exec.
+func exits(ts *testscript.TestScript, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROG ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if got := code(ts.Exec(args[1], args[2:]...)); got != want {
+		ts.Fatalf("exit code %d, not %d", got, want)
+	}
+}
+
+// patience bounds every until: longer than anything that a script waits for can take on a busy machine.
+const patience = 20 * time.Second
+
+// until waits for a condition: "until stats KEY WANT", "until match FILE REGEXP", or "until stdout REGEXP PROG ARG..."
+// for a program whose stdout matches (it may fail before that).
+func until(ts *testscript.TestScript, args []string) {
+	conditions := map[string]func(*testscript.TestScript, []string) bool{
+		"stats":  func(ts *testscript.TestScript, args []string) bool { return counted(ts, args[0]) == args[1] },
+		"match":  func(ts *testscript.TestScript, args []string) bool { return fileMatches(ts.MkAbs(args[0]), args[1]) },
+		"stdout": outputMatches,
+	}
+	if len(args) < 3 || conditions[args[0]] == nil {
+		ts.Fatalf("usage: until stats KEY WANT | match FILE REGEXP | stdout REGEXP PROG ARG...")
+	}
+	for end := time.Now().Add(patience); !conditions[args[0]](ts, args[1:]); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			ts.Fatalf("it did not happen within %s", patience)
+		}
+	}
+}
+
+func fileMatches(path, pattern string) bool {
+	data, err := os.ReadFile(path)
+	return err == nil && regexp.MustCompile(pattern).Match(data)
+}
+
+func outputMatches(ts *testscript.TestScript, args []string) bool {
+	err := ts.Exec(args[1], args[2:]...)
+	return err == nil && regexp.MustCompile(args[0]).MatchString(ts.ReadFile("stdout"))
+}
+
+// take NAME [FILE REGEXP] puts the last stdout, or what the first group matches in a file ("stdout" and "stderr" too),
+// into an environment variable.
+func take(ts *testscript.TestScript, args []string) {
+	switch len(args) {
+	case 1:
+		ts.Setenv(args[0], strings.TrimRight(ts.ReadFile("stdout"), "\r\n"))
+	case 3:
+		m := regexp.MustCompile(args[2]).FindStringSubmatch(ts.ReadFile(args[1]))
+		if len(m) < 2 {
+			ts.Fatalf("no match for %s in %s", args[2], args[1])
+		}
+		ts.Setenv(args[0], m[1])
+	default:
+		ts.Fatalf("usage: take NAME [FILE REGEXP]")
+	}
+}
+
+// rewrite FILE REGEXP REPLACEMENT edits a file in place; nothing to replace is a failure.
+func rewrite(ts *testscript.TestScript, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: rewrite FILE REGEXP REPLACEMENT")
+	}
+	path := ts.MkAbs(args[0])
+	pattern, old := regexp.MustCompile(args[1]), ts.ReadFile(path)
+	if !pattern.MatchString(old) {
+		ts.Fatalf("no match for %s in %s", args[1], args[0])
+	}
+	info, err := os.Stat(path)
+	ts.Check(err)
+	ts.Check(os.WriteFile(path, []byte(pattern.ReplaceAllString(old, args[2])), info.Mode().Perm()))
+}
+
+// Keys of testscript's per-script values.
+type key int
+
+const (
+	keyT key = iota
+	keySnapshot
+)
+
+// passing are folders of the home that may change when nothing is decided.
+var passing = map[string]bool{"locks": true, "marks": true}
+
+// snapshot remembers what the home holds: every path, mode and content but those of locks and marks.
+func snapshot(ts *testscript.TestScript, _ []string) {
+	*snapshots(ts) = contents(ts)
+}
+
+// intact compares the home with the last snapshot.
+func intact(ts *testscript.TestScript, _ []string) {
+	before, now := *snapshots(ts), contents(ts)
+	if before == nil {
+		ts.Fatalf("there is no snapshot")
+	}
+	for path, was := range before {
+		if now[path] != was {
+			ts.Fatalf("%s has changed: %q, then %q", path, was, now[path])
+		}
+	}
+	for path := range now {
+		if _, ok := before[path]; !ok {
+			ts.Fatalf("%s is new", path)
+		}
+	}
+}
+
+func snapshots(ts *testscript.TestScript) *map[string]string {
+	return ts.Value(keySnapshot).(*map[string]string)
+}
+
+func contents(ts *testscript.TestScript) map[string]string {
+	home, out := ts.Getenv("MCPCRED_HOME"), map[string]string{}
+	err := filepath.WalkDir(home, func(path string, d os.DirEntry, err error) error {
+		if err != nil || path == home {
+			return err
+		}
+		if d.IsDir() && passing[d.Name()] {
+			return filepath.SkipDir
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		out[path] = info.Mode().String()
+		if info.Mode().IsRegular() {
+			data, err := os.ReadFile(path)
+			out[path] += " " + string(data)
+			return err
+		}
+		return nil
+	})
+	if !os.IsNotExist(err) {
+		ts.Check(err)
+	}
+	return out
+}

@@ -1,0 +1,3 @@
+package script
+
+const homeVariable = "USERPROFILE"

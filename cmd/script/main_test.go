@@ -1,0 +1,110 @@
+// Package script runs the product's programs the way people and hosts run them: one txtar script in testdata for each
+// behaviour that can be seen from outside. The programs are real, the authorization server is internal/fakeworld, and
+// nothing of the user's own is touched. What one package does by itself is left to that package's tests.
+package script
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// Scripts that need nothing but Go run everywhere; the others are in a folder that says where.
+const (
+	anySystem = "testdata/any"
+	module    = "github.com/mcp-credential/mcp-credential/"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(suite{m}, map[string]func(){
+		"open-stdin": openStdin,
+		"within":     within,
+		"race":       race,
+	})
+}
+
+// suite builds the programs before the tests run, and puts them on PATH.
+type suite struct{ m *testing.M }
+
+// Run returns the exit code for the test binary.
+func (s suite) Run() int {
+	bin, err := os.MkdirTemp("", "mcp-credential-bin")
+	if err == nil {
+		defer os.RemoveAll(bin)
+		err = build(bin)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cannot build the programs under test:", err)
+		return 1
+	}
+	os.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return s.m.Run()
+}
+
+// build makes the two programs of the product, the fake world, and their other names.
+func build(bin string) error {
+	cmd := exec.Command("go", "build", "-o", bin+string(os.PathSeparator),
+		module+"cmd/mcp-credential", module+"cmd/mcp-credential-core", module+"internal/fakeworld/cmd/fakeworld")
+	cmd.Stderr = os.Stderr
+	if err := cmd.Run(); err != nil {
+		return err
+	}
+	for name, program := range map[string]string{"git-credential-mcp": "mcp-credential", "fakebrowser": "fakeworld"} {
+		if err := os.Link(filepath.Join(bin, program+exe()), filepath.Join(bin, name+exe())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func exe() string {
+	if runtime.GOOS == "windows" {
+		return ".exe"
+	}
+	return ""
+}
+
+func TestScripts(t *testing.T) { runScripts(t, anySystem) }
+
+// runScripts runs every script of a folder. testscript fails where there is none.
+func runScripts(t *testing.T, dir string) {
+	testscript.Run(t, testscript.Params{
+		Dir: dir, Setup: setup, Cmds: commands(), RequireUniqueNames: true, RequireExplicitExec: true,
+	})
+}
+
+// passphrase opens the encrypted file that every script has for a keychain.
+const passphrase = "only for tests\n"
+
+// setup gives a script a home, a keychain and a browser of its own, and next to nothing of the caller's environment.
+func setup(e *testscript.Env) error {
+	work := e.WorkDir
+	if err := os.WriteFile(filepath.Join(work, "passphrase"), []byte(passphrase), 0o600); err != nil {
+		return err
+	}
+	if err := os.Mkdir(filepath.Join(work, "home"), 0o700); err != nil {
+		return err
+	}
+	for name, value := range map[string]string{
+		homeVariable:              filepath.Join(work, "home"),
+		"MCPCRED_HOME":            filepath.Join(work, "cred"),
+		"MCPCRED_STORE":           "file",
+		"MCPCRED_PASSPHRASE_FILE": filepath.Join(work, "passphrase"),
+		"BROWSER":                 "fakebrowser",
+		"FAKEBROWSER_LOG":         filepath.Join(work, "tabs"),
+		"FAKEBROWSER_PAGE":        filepath.Join(work, "page"),
+	} {
+		e.Setenv(name, value)
+	}
+	if root := os.Getenv("SYSTEMROOT"); root != "" {
+		e.Setenv("SYSTEMROOT", root) // Windows opens no socket without it
+	}
+	e.Values[keyT], e.Values[keySnapshot] = e.T(), new(map[string]string)
+	e.Defer(func() { endDetached(work) })
+	return nil
+}

@@ -1,0 +1,9 @@
+//go:build unix
+
+package script
+
+import "testing"
+
+const homeVariable = "HOME"
+
+func TestUnixScripts(t *testing.T) { runScripts(t, "testdata/unix") }
