@@ -40,9 +40,11 @@ func countOnce(lockPath, path string) error {
 
 // playHold takes the lock args[0], says so, and keeps it until it is killed.
 func playHold(args []string) error {
-	if _, err := Lock(context.Background(), args[0]); err != nil {
+	held, err := Lock(context.Background(), args[0])
+	if err != nil {
 		return err
 	}
+	defer held.Release()
 	os.Stdout.WriteString("held\n")
 	select {}
 }

@@ -32,9 +32,16 @@ func (n name) bind() []byte {
 	return []byte(header + "\n" + n.home + "\n" + n.signIn + "\n" + n.token)
 }
 
-func gcm(key credential.Secret) (cipher.AEAD, error) {
+func checkKey(key credential.Secret) error {
 	if len(key.Reveal()) != keySize {
-		return nil, credential.Fail(credential.Internal, "a data key is not 32 bytes long", nil)
+		return credential.Fail(credential.Internal, "a data key is not 32 bytes long", nil)
+	}
+	return nil
+}
+
+func gcm(key credential.Secret) (cipher.AEAD, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
 	}
 	block, err := aes.NewCipher([]byte(key.Reveal()))
 	if err != nil {

@@ -39,7 +39,7 @@ func (s *Store) Token(signIn, tokenID string) (credential.Token, error) {
 		return credential.Token{}, err
 	}
 	key, err := s.keys.Get(signIn)
-	if err != nil {
+	if err != nil || len(key) != keySize {
 		return credential.Token{}, ErrNoKey
 	}
 	return s.open(credential.NewSecret(string(key)), signIn, tokenID, path, data)
@@ -63,6 +63,9 @@ func (s *Store) readToken(signIn, tokenID string) (path string, data []byte, err
 }
 
 func (s *Store) open(key credential.Secret, signIn, tokenID, path string, data []byte) (credential.Token, error) {
+	if err := checkKey(key); err != nil {
+		return credential.Token{}, err // not the file's fault
+	}
 	t, err := open(key, name{s.dir.ID, signIn, tokenID}, data)
 	if err != nil {
 		return credential.Token{}, &DamagedError{Path: path, Err: err}
@@ -90,7 +93,7 @@ func (s *Store) Keep(key credential.Secret, signIn, tokenID string, t credential
 // Heat keeps the key of a sign-in hot until then, and not for a shorter time than it already is; zero stands for an
 // unknown expiry. A different key replaces the old one. ErrNoTier means that the system has no place for hot keys.
 func (s *Store) Heat(signIn string, key credential.Secret, until time.Time) error {
-	if err := checkIDs(signIn); err != nil {
+	if err := errors.Join(checkIDs(signIn), checkKey(key)); err != nil {
 		return err
 	}
 	ttl := hotUnknown

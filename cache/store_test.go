@@ -281,6 +281,25 @@ func TestKeepRefusesWhatCouldNotBeRead(t *testing.T) {
 	}
 }
 
+// A key of the wrong length is nobody's damage to a file.
+func TestKeysOfTheWrongLength(t *testing.T) {
+	s, c := newStore(t)
+	keep(t, s, dataKey(1), signInA, token1, sample("one", c.Now(), time.Hour))
+	short := credential.NewSecret("short")
+	_, err := s.TokenWith(short, signInA, token1)
+	for what, err := range map[string]error{"TokenWith": err, "Heat": s.Heat(signInA, short, c.Now().Add(time.Hour))} {
+		if err == nil || errors.Is(err, ErrDamaged) || credential.KindOf(err) != credential.Internal {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := s.keys.Put(signInA, []byte("short"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Token(signInA, token1); !errors.Is(err, ErrNoKey) {
+		t.Errorf("Token: %v", err)
+	}
+}
+
 // Without a place for hot keys a token is kept all the same, and the caller is told.
 func TestKeepWithoutATier(t *testing.T) {
 	s := Open(newDir(t), refusing{})

@@ -34,17 +34,18 @@ func busy(err error) bool {
 }
 
 // open opens path for reading. FILE_SHARE_DELETE lets a writer replace the file meanwhile, and
-// FILE_FLAG_OPEN_REPARSE_POINT opens a symlink itself, which is then refused as no regular file.
+// FILE_FLAG_OPEN_REPARSE_POINT and FILE_FLAG_BACKUP_SEMANTICS open a symlink or a folder itself, which judge refuses.
 func open(path string) (*os.File, error) {
 	name, err := windows.UTF16PtrFromString(path)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	var handle windows.Handle
+	const flags = windows.FILE_ATTRIBUTE_NORMAL | windows.FILE_FLAG_OPEN_REPARSE_POINT | windows.FILE_FLAG_BACKUP_SEMANTICS
 	err = whileBusy(func() error {
 		handle, err = windows.CreateFile(name, windows.GENERIC_READ,
 			windows.FILE_SHARE_READ|windows.FILE_SHARE_WRITE|windows.FILE_SHARE_DELETE, nil,
-			windows.OPEN_EXISTING, windows.FILE_ATTRIBUTE_NORMAL|windows.FILE_FLAG_OPEN_REPARSE_POINT, 0)
+			windows.OPEN_EXISTING, flags, 0)
 		return err
 	})
 	if err != nil {

@@ -29,12 +29,19 @@ func Start(exe string, args []string, env []string) error {
 	}
 	defer null.Close()
 	env = lastWins(env)
+	root := filepath.VolumeName(exe) + string(filepath.Separator)
 	attr := &syscall.ProcAttr{
-		Dir:   workingDir(env),
+		Dir:   workingDir(env, root),
 		Env:   env,
 		Files: []uintptr{null.Fd(), null.Fd(), null.Fd()},
 	}
-	if err := start(exe, append([]string{exe}, args...), attr); err != nil {
+	argv := append([]string{exe}, args...)
+	err = start(exe, argv, attr)
+	if err != nil && attr.Dir != root { // a home that may not be entered
+		attr.Dir = root
+		err = start(exe, argv, attr)
+	}
+	if err != nil {
 		return credential.Fail(credential.Internal, "cannot start a background process", err)
 	}
 	return nil
@@ -59,8 +66,8 @@ func lastWins(env []string) []string {
 	return out
 }
 
-// workingDir returns the user's home as env names it if it is a directory, else the root.
-func workingDir(env []string) string {
+// workingDir returns the user's home as env names it if it is a directory, else root.
+func workingDir(env []string, root string) string {
 	for _, entry := range env {
 		dir, ok := strings.CutPrefix(entry, homeVariable+"=")
 		if !ok || !filepath.IsAbs(dir) {
@@ -70,5 +77,5 @@ func workingDir(env []string) string {
 			return dir
 		}
 	}
-	return rootDir
+	return root
 }

@@ -8,21 +8,13 @@ import (
 	"syscall"
 )
 
-const (
-	homeVariable = "HOME"
-	rootDir      = "/"
-)
+const homeVariable = "HOME"
 
-// start starts the process in a session of its own. A working directory that cannot be entered gives way to the root.
-// It calls syscall rather than os.StartProcess, whose first call in a process forks once more to try out pidfd.
+// start starts the process in a session of its own. It calls syscall rather than os.StartProcess, whose first call in a process forks once more to try out pidfd.
 func start(exe string, argv []string, attr *syscall.ProcAttr) error {
 	closeOnExec()
 	attr.Sys = &syscall.SysProcAttr{Setsid: true}
 	pid, _, err := syscall.StartProcess(exe, argv, attr)
-	if err != nil && attr.Dir != rootDir {
-		attr.Dir = rootDir
-		pid, _, err = syscall.StartProcess(exe, argv, attr)
-	}
 	if err == nil {
 		go reap(pid)
 	}

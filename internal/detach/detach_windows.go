@@ -7,10 +7,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-const (
-	homeVariable = "USERPROFILE"
-	rootDir      = `C:\`
-)
+const homeVariable = "USERPROFILE"
 
 // start starts the process without a console and, where the job that we run in allows it, outside that job: a host that
 // closes its job ends everything in it. Only the handles of attr.Files are inherited: syscall.StartProcess lists them
