@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,7 +39,7 @@ func countOnce(lockPath, path string) error {
 	return errors.Join(err, held.Release())
 }
 
-// playHold takes the lock args[0], says so, and keeps it until it is killed.
+// playHold takes the lock args[0], says so, and keeps it until it is killed or its stdin ends.
 func playHold(args []string) error {
 	held, err := Lock(context.Background(), args[0])
 	if err != nil {
@@ -46,7 +47,8 @@ func playHold(args []string) error {
 	}
 	defer held.Release()
 	os.Stdout.WriteString("held\n")
-	select {}
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
 }
 
 func hold(t *testing.T, path string) *exec.Cmd {
@@ -54,6 +56,9 @@ func hold(t *testing.T, path string) *exec.Cmd {
 	cmd := played(t, "hold", path)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
