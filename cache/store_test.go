@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -348,39 +347,4 @@ func TestCausesOfDamage(t *testing.T) {
 	unusable(t, func(path string) error { return os.Truncate(path, maxToken+1) }, atomicfile.ErrTooBig)
 	unusable(t, func(path string) error { return os.Truncate(path, 9) }, errSealed)
 	unusable(t, func(path string) error { return os.Truncate(path, 3) }, errFormat)
-}
-
-func BenchmarkWarm(b *testing.B) {
-	for name, servers := range map[string]int{"1": 1, "1000": 1000} {
-		b.Run(name, func(b *testing.B) { benchmarkWarm(b, servers) })
-	}
-}
-
-func benchmarkWarm(b *testing.B, servers int) {
-	dir := newDir(b)
-	keys := SystemKeys(dir.ID)
-	if keys.Tier() == noTier {
-		keys = MemoryKeys()
-	}
-	s := Open(dir, keys)
-	b.Cleanup(func() { _ = s.Forget(signInA) })
-	q := credential.Query{URL: server}
-	for n := range servers {
-		q.Account = strconv.Itoa(n)
-		data, err := encodePointer(Pointer{URL: q.URL, SignIn: signInA, TokenID: token1})
-		if err != nil {
-			b.Fatal(err)
-		}
-		plant(b, s.pointerPath(q), data)
-	}
-	keep(b, s, dataKey(1), signInA, token1, sample(strings.Repeat("x", 1500), time.Now(), time.Hour))
-	for b.Loop() {
-		p, err := s.Lookup(q)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := s.Token(p.SignIn, p.TokenID); err != nil {
-			b.Fatal(err)
-		}
-	}
 }
