@@ -126,29 +126,29 @@ func encode(t *testing.T, v any) string {
 func TestOrderOfPlaces(t *testing.T) {
 	probe := []string{"POST /mcp", "GET " + prmPath}
 	for name, test := range map[string]struct {
-		site
+		*site
 		want []string
 	}{
-		"root metadata": {site{docs: map[string]string{prmRoot: goodPRM, asRoot: goodAS}},
+		"root metadata": {&site{docs: map[string]string{prmRoot: goodPRM, asRoot: goodAS}},
 			append(slices.Clone(probe), "GET "+prmRoot, "GET "+asRoot)},
-		"OIDC": {site{docs: map[string]string{prmPath: goodPRM, oidcRoot: goodAS}},
+		"OIDC": {&site{docs: map[string]string{prmPath: goodPRM, oidcRoot: goodAS}},
 			append(slices.Clone(probe), "GET "+asRoot, "GET "+oidcRoot)},
-		"path inserted": {site{docs: map[string]string{prmPath: tenantPRM, asRoot + "/tenant": tenantAS}},
+		"path inserted": {&site{docs: map[string]string{prmPath: tenantPRM, asRoot + "/tenant": tenantAS}},
 			append(slices.Clone(probe), "GET "+asRoot+"/tenant")},
-		"path appended after a catch-all's HTML": {site{docs: map[string]string{prmPath: tenantPRM, asRoot + "/tenant": "<!doctype html>",
+		"path appended after a catch-all's HTML": {&site{docs: map[string]string{prmPath: tenantPRM, asRoot + "/tenant": "<!doctype html>",
 			"/tenant" + oidcRoot: tenantAS}},
 			append(slices.Clone(probe), "GET "+asRoot+"/tenant", "GET "+oidcRoot+"/tenant", "GET /tenant"+oidcRoot)},
-		"challenge names the metadata": {site{challenge: `Bearer resource_metadata="ORIGIN/meta"`, docs: map[string]string{"/meta": goodPRM, asRoot: goodAS}},
+		"challenge names the metadata": {&site{challenge: `Bearer resource_metadata="ORIGIN/meta"`, docs: map[string]string{"/meta": goodPRM, asRoot: goodAS}},
 			[]string{"POST /mcp", "GET /meta", "GET " + asRoot}},
-		"redirect on the origin": {site{docs: map[string]string{prmPath: "redirect /meta", "/meta": goodPRM, asRoot: goodAS}},
+		"redirect on the origin": {&site{docs: map[string]string{prmPath: "redirect /meta", "/meta": goodPRM, asRoot: goodAS}},
 			append(slices.Clone(probe), "GET /meta", "GET "+asRoot)},
-		"legacy metadata": {site{docs: map[string]string{asRoot: goodAS}},
+		"legacy metadata": {&site{docs: map[string]string{asRoot: goodAS}},
 			append(slices.Clone(probe), "GET "+prmRoot, "GET "+asRoot)},
-		"legacy defaults": {site{},
+		"legacy defaults": {&site{},
 			append(slices.Clone(probe), "GET "+prmRoot, "GET "+asRoot, "GET "+oidcRoot)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &test.site
+			s := test.site
 			got, err := s.find(t)
 			if err != nil {
 				t.Fatal(err)
@@ -205,43 +205,43 @@ func TestUnusableServers(t *testing.T) {
 	}
 	prm := func(doc string) map[string]string { return map[string]string{prmPath: doc, asRoot: goodAS} }
 	for name, test := range map[string]struct {
-		site
+		*site
 		kind credential.Kind
 		want string
 	}{
-		"resource of another origin":  {site{docs: prm(`{"resource":"https://victim.example/mcp","authorization_servers":["ORIGIN"]}`)}, credential.Hostile, "victim.example"},
-		"resource of a sibling":       {site{docs: prm(`{"resource":"ORIGIN/mc","authorization_servers":["ORIGIN"]}`)}, credential.Hostile, "another resource"},
-		"no resource":                 {site{docs: prm(`{"authorization_servers":["ORIGIN"]}`)}, credential.Misconfigured, "no resource"},
-		"no authorization server":     {site{docs: prm(`{"resource":"ORIGIN/mcp"}`)}, credential.Misconfigured, "no authorization server"},
-		"HTML":                        {site{docs: prm("<html>")}, credential.Misconfigured, "JSON"},
-		"wrong types":                 {site{docs: prm(`{"resource":7}`)}, credential.Misconfigured, "JSON"},
-		"10 MB":                       {site{docs: prm(big)}, credential.Hostile, "larger than"},
-		"10 MB of authorization":      {site{docs: map[string]string{prmPath: goodPRM, asRoot: big}}, credential.Hostile, "larger than"},
-		"redirect to another origin":  {site{docs: prm("redirect https://evil.example/")}, credential.Hostile, "redirects to another origin"},
-		"failing":                     {site{docs: prm("status 503")}, credential.Network, "503"},
-		"issuer not https":            {site{docs: prm(`{"resource":"ORIGIN/mcp","authorization_servers":["http://as.example"]}`)}, credential.Hostile, "issuer"},
-		"issuer with a query":         {site{docs: prm(`{"resource":"ORIGIN/mcp","authorization_servers":["ORIGIN?x"]}`)}, credential.Hostile, "query"},
-		"issuer mismatch":             {site{docs: as(`"issuer":"ORIGIN"`, `"issuer":"https://victim.example"`)}, credential.Hostile, "belongs to the issuer https://victim.example"},
-		"issuer mismatch by a slash":  {site{docs: as(`"issuer":"ORIGIN"`, `"issuer":"ORIGIN/"`)}, credential.Hostile, "belongs to the issuer"},
-		"no metadata of the issuer":   {site{docs: map[string]string{prmPath: goodPRM}}, credential.Misconfigured, "no metadata"},
-		"no token endpoint":           {site{docs: as(`"token_endpoint":"ORIGIN/token",`, ``)}, credential.Misconfigured, "token_endpoint"},
-		"javascript endpoint":         {site{docs: as(`"ORIGIN/auth"`, `"javascript:alert(1)"`)}, credential.Hostile, "authorization_endpoint"},
-		"file endpoint":               {site{docs: as(`"ORIGIN/token"`, `"file:///etc/passwd"`)}, credential.Hostile, "token_endpoint"},
-		"leading dash":                {site{docs: as(`"ORIGIN/auth"`, `"-https://x"`)}, credential.Hostile, "authorization_endpoint"},
-		"control character":           {site{docs: as(`"ORIGIN/auth"`, `"https://x/\n"`)}, credential.Hostile, "control character"},
-		"device endpoint over http":   {site{docs: as(`"ORIGIN/device"`, `"http://x.example/d"`)}, credential.Hostile, "device_authorization_endpoint"},
-		"registration endpoint":       {site{docs: as(`"ORIGIN/register"`, `"ftp://x"`)}, credential.Hostile, "registration_endpoint"},
-		"revocation endpoint":         {site{docs: as(`"ORIGIN/revoke"`, `"x"`)}, credential.Hostile, "revocation_endpoint"},
-		"scope with a quote":          {site{docs: prm(`{"resource":"ORIGIN/mcp","authorization_servers":["ORIGIN"],"scopes_supported":["a\"b"]}`)}, credential.Hostile, "scope"},
-		"metadata URL not https":      {site{challenge: `Bearer resource_metadata="http://evil.example/"`}, credential.Hostile, "resource_metadata"},
-		"metadata URL is javascript:": {site{challenge: `Bearer resource_metadata="javascript:x"`}, credential.Hostile, "resource_metadata"},
-		"legacy mismatch":             {site{docs: map[string]string{asRoot: strings.Replace(goodAS, `"issuer":"ORIGIN"`, `"issuer":"https://victim.example"`, 1)}}, credential.Hostile, "victim.example"},
-		"open, without metadata":      {site{mcp: func(http.ResponseWriter, *http.Request) {}}, credential.Misconfigured, "does not ask for a token"},
-		"broken, without metadata":    {site{mcp: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }}, credential.Network, "fails"},
-		"the server redirects away":   {site{mcp: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example/", 307) }}, credential.Hostile, "redirects to another origin"},
+		"resource of another origin":  {&site{docs: prm(`{"resource":"https://victim.example/mcp","authorization_servers":["ORIGIN"]}`)}, credential.Hostile, "victim.example"},
+		"resource of a sibling":       {&site{docs: prm(`{"resource":"ORIGIN/mc","authorization_servers":["ORIGIN"]}`)}, credential.Hostile, "another resource"},
+		"no resource":                 {&site{docs: prm(`{"authorization_servers":["ORIGIN"]}`)}, credential.Misconfigured, "no resource"},
+		"no authorization server":     {&site{docs: prm(`{"resource":"ORIGIN/mcp"}`)}, credential.Misconfigured, "no authorization server"},
+		"HTML":                        {&site{docs: prm("<html>")}, credential.Misconfigured, "JSON"},
+		"wrong types":                 {&site{docs: prm(`{"resource":7}`)}, credential.Misconfigured, "JSON"},
+		"10 MB":                       {&site{docs: prm(big)}, credential.Hostile, "larger than"},
+		"10 MB of authorization":      {&site{docs: map[string]string{prmPath: goodPRM, asRoot: big}}, credential.Hostile, "larger than"},
+		"redirect to another origin":  {&site{docs: prm("redirect https://evil.example/")}, credential.Hostile, "redirects to another origin"},
+		"failing":                     {&site{docs: prm("status 503")}, credential.Network, "503"},
+		"issuer not https":            {&site{docs: prm(`{"resource":"ORIGIN/mcp","authorization_servers":["http://as.example"]}`)}, credential.Hostile, "issuer"},
+		"issuer with a query":         {&site{docs: prm(`{"resource":"ORIGIN/mcp","authorization_servers":["ORIGIN?x"]}`)}, credential.Hostile, "query"},
+		"issuer mismatch":             {&site{docs: as(`"issuer":"ORIGIN"`, `"issuer":"https://victim.example"`)}, credential.Hostile, "belongs to the issuer https://victim.example"},
+		"issuer mismatch by a slash":  {&site{docs: as(`"issuer":"ORIGIN"`, `"issuer":"ORIGIN/"`)}, credential.Hostile, "belongs to the issuer"},
+		"no metadata of the issuer":   {&site{docs: map[string]string{prmPath: goodPRM}}, credential.Misconfigured, "no metadata"},
+		"no token endpoint":           {&site{docs: as(`"token_endpoint":"ORIGIN/token",`, ``)}, credential.Misconfigured, "token_endpoint"},
+		"javascript endpoint":         {&site{docs: as(`"ORIGIN/auth"`, `"javascript:alert(1)"`)}, credential.Hostile, "authorization_endpoint"},
+		"file endpoint":               {&site{docs: as(`"ORIGIN/token"`, `"file:///etc/passwd"`)}, credential.Hostile, "token_endpoint"},
+		"leading dash":                {&site{docs: as(`"ORIGIN/auth"`, `"-https://x"`)}, credential.Hostile, "authorization_endpoint"},
+		"control character":           {&site{docs: as(`"ORIGIN/auth"`, `"https://x/\n"`)}, credential.Hostile, "control character"},
+		"device endpoint over http":   {&site{docs: as(`"ORIGIN/device"`, `"http://x.example/d"`)}, credential.Hostile, "device_authorization_endpoint"},
+		"registration endpoint":       {&site{docs: as(`"ORIGIN/register"`, `"ftp://x"`)}, credential.Hostile, "registration_endpoint"},
+		"revocation endpoint":         {&site{docs: as(`"ORIGIN/revoke"`, `"x"`)}, credential.Hostile, "revocation_endpoint"},
+		"scope with a quote":          {&site{docs: prm(`{"resource":"ORIGIN/mcp","authorization_servers":["ORIGIN"],"scopes_supported":["a\"b"]}`)}, credential.Hostile, "scope"},
+		"metadata URL not https":      {&site{challenge: `Bearer resource_metadata="http://evil.example/"`}, credential.Hostile, "resource_metadata"},
+		"metadata URL is javascript:": {&site{challenge: `Bearer resource_metadata="javascript:x"`}, credential.Hostile, "resource_metadata"},
+		"legacy mismatch":             {&site{docs: map[string]string{asRoot: strings.Replace(goodAS, `"issuer":"ORIGIN"`, `"issuer":"https://victim.example"`, 1)}}, credential.Hostile, "victim.example"},
+		"open, without metadata":      {&site{mcp: func(http.ResponseWriter, *http.Request) {}}, credential.Misconfigured, "does not ask for a token"},
+		"broken, without metadata":    {&site{mcp: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }}, credential.Network, "fails"},
+		"the server redirects away":   {&site{mcp: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example/", 307) }}, credential.Hostile, "redirects to another origin"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &test.site
+			s := test.site
 			got, err := s.find(t)
 			if credential.KindOf(err) != test.kind || err == nil {
 				t.Fatalf("got %+v, %v; want kind %v", got, err, test.kind)

@@ -79,6 +79,11 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, s.device)
 	case "/authorize":
 		s.authorized = r.URL.Query()
+		if !s.mayRedirect() {
+			s.t.Error("the redirect is not one of a native client's")
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
 		q := url.Values{"code": {"the-code"}, "state": {s.authorized.Get("state")}, "iss": {s.url}}
 		s.redirect(q)
 		http.Redirect(w, r, s.authorized.Get("redirect_uri")+"?"+q.Encode(), http.StatusFound)
@@ -88,6 +93,32 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		w.WriteHeader(http.StatusNotFound)
 	}
+}
+
+// mayRedirect is oidc-provider's rule for a registered client: a native one may use any port of its loopback redirect
+// (RFC 8252 section 7.3), and any other exactly what it registered.
+func (s *server) mayRedirect() bool {
+	if s.authorized.Get("client_id") != "dynamic" {
+		return true
+	}
+	uris, _ := s.registered["redirect_uris"].([]any)
+	if len(uris) != 1 {
+		return false
+	}
+	got, want := s.authorized.Get("redirect_uri"), uris[0].(string)
+	if s.registered["application_type"] == "native" {
+		got, want = withoutPort(got), withoutPort(want)
+	}
+	return got == want
+}
+
+func withoutPort(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() != "127.0.0.1" {
+		return raw
+	}
+	u.Host = u.Hostname()
+	return u.String()
 }
 
 func (s *server) count() int {

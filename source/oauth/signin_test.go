@@ -243,14 +243,13 @@ func TestReusedRegistration(t *testing.T) {
 		t.Fatal(err)
 	}
 	earlier := s.authorized.Get("redirect_uri")
-	target.ClientID, s.registered = first.ClientID, nil
-	if _, err := a.Interactive(t.Context(), target, newPerson(t)); err != nil || s.registered != nil {
-		t.Errorf("%v, registered %v", err, s.registered)
+	target.ClientID = first.ClientID
+	p = newPerson(t)
+	if _, err := a.Interactive(t.Context(), target, p); err != nil || p.registered != nil {
+		t.Errorf("%v, registered %v", err, p.registered)
 	}
-	one, _ := url.Parse(earlier)
-	two, _ := url.Parse(s.authorized.Get("redirect_uri"))
-	if one.Hostname() != two.Hostname() || one.Path != two.Path {
-		t.Errorf("%v and %v differ in more than the port", one, two)
+	if s.authorized.Get("redirect_uri") == earlier {
+		t.Log("the system chose the same port twice")
 	}
 }
 
