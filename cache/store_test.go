@@ -10,7 +10,6 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/atomicfile"
-	"github.com/mcp-credential/mcp-credential/internal/home"
 )
 
 func TestKeepThenToken(t *testing.T) {
@@ -156,13 +155,12 @@ func TestTokensDoNotOpenElsewhere(t *testing.T) {
 	}
 	other := Open(newDir(t), MemoryKeys())
 	for what, c := range map[string]struct {
-		dir         home.Dir
 		store       *Store
 		signIn, tok string
 	}{
-		"another name": {s.dir, s, signInA, token2}, "another sign-in": {s.dir, s, signInB, token1}, "another home": {other.dir, other, signInA, token1},
+		"another name": {s, signInA, token2}, "another sign-in": {s, signInB, token1}, "another home": {other, signInA, token1},
 	} {
-		plant(t, c.dir.File(tokenFolder, c.signIn, c.tok), file)
+		plant(t, c.store.dir.File(tokenFolder, c.signIn, c.tok), file)
 		if _, err := c.store.TokenWith(dataKey(1), c.signIn, c.tok); !errors.Is(err, ErrDamaged) {
 			t.Errorf("%s: %v", what, err)
 		}
