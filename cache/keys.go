@@ -42,10 +42,10 @@ type entry struct {
 }
 
 // extend returns what to store when key is put at now for ttl over what is there, and whether that changes anything.
-func (old entry) extend(key []byte, now time.Time, ttl time.Duration) (entry, bool) {
+func (e entry) extend(key []byte, now time.Time, ttl time.Duration) (entry, bool) {
 	next := entry{until: now.Add(min(ttl, hotLongest)).Truncate(time.Second).Add(time.Second), key: key}
-	if ttl <= 0 || bytes.Equal(old.key, key) && !old.until.Before(next.until) {
-		return old, false
+	if ttl <= 0 || bytes.Equal(e.key, key) && !e.until.Before(next.until) {
+		return e, false
 	}
 	return next, true
 }
