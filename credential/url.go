@@ -3,6 +3,7 @@ package credential
 import (
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -119,6 +120,11 @@ func hostOK(u *url.URL) bool {
 	host := u.Hostname()
 	if host == "" || strings.HasPrefix(host, "-") || strings.HasSuffix(u.Host, ":") {
 		return false
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return false
+		}
 	}
 	if strings.Contains(host, ":") {
 		ip, err := netip.ParseAddr(host)

@@ -36,7 +36,7 @@ var hostileURLs = []string{
 	"ms-settings:x", "vscode://h/x", "-https://h", "--help", "https://-h/", "https://-oProxyCommand=x/", "$(reboot)", "https://h/`x` y",
 	"http://h", "http://10.0.0.1", "http://127.0.0.1.evil.com", "http://localhost.evil.com", "http://127.1", "http://2130706433",
 	"http://0x7f.1", "http://[::2]", "http://0.0.0.0", "http://[::]", "http://localhost@evil.com", "http://evil.com#@localhost",
-	"https://u@h", "https://u:p@h", "https://@h", "https://:@h", "https://h#x", "https://h/#", "https://h:", "https://h:x", "https://h:-1", "https://h:1:2",
+	"https://u@h", "https://u:p@h", "https://@h", "https://:@h", "https://h#x", "https://h/#", "https://h:", "https://h:x", "https://h:0", "https://h:65536", "https://h:-1", "https://h:1:2",
 	"https://h\n", "https://h/\r\nX: 1", "https://h/\x00", "https://h/\x1b[2J", "https://h/\x7f", "https://h/a b", " https://h", "https://h ",
 	"https://h\t", "https://h\\@evil.com", "https://h%2eevil.com", "https://h%00", "https://[::1", "https://[::1]x", "https://[fe80::1%25eth0]/",
 	"https://[h]", "https://b\u00fccher.example", "https://\u202eh", "https://h*", "https://a,b", "https://a;b", "https://a'b", "https://a\"b", "https://h/%zz",
