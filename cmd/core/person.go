@@ -83,6 +83,7 @@ func (p *person) OpenURL(ctx context.Context, url string) error {
 		return nil
 	}
 	open := func(url string) error { return browser.Open(ctx, url, osGetenv) }
+	p.wait("waiting for the sign-in in the browser")
 	var err error
 	if p.offered && !p.proposal.Approved {
 		q := loopback.Question{Server: p.proposal.Server, Issuer: p.proposal.Issuer, Scopes: p.proposal.Scopes, Account: p.proposal.Account}
@@ -90,13 +91,10 @@ func (p *person) OpenURL(ctx context.Context, url string) error {
 	} else {
 		err = open(url)
 	}
-	if err == nil {
-		p.wait("waiting for the sign-in in the browser")
-		return nil
-	}
-	if p.offered || ctx.Err() != nil {
+	if err == nil || p.offered || ctx.Err() != nil {
 		return err
 	}
+	p.waiting()
 	call.Say(p.w.streams.err, err.Error()+"; open this address in a browser on this machine:")
 	p.line(url)
 	p.wait("waiting for the sign-in in the browser")
