@@ -59,8 +59,8 @@ func (w *World) parseClient(r *http.Request) (*Client, *oauthError) {
 		return nil, refuse("invalid_client_metadata", "token_endpoint_auth_method is unknown")
 	case !credential.HasScopes(grantTypes, c.GrantTypes):
 		return nil, refuse("invalid_client_metadata", "a grant type is unknown")
-	case !slices.Equal(c.ResponseTypes, []string{"code"}):
-		return nil, refuse("invalid_client_metadata", "the only response type is code")
+	case !slices.Equal(c.ResponseTypes, responseTypes(c)):
+		return nil, refuse("invalid_client_metadata", "the response types do not fit the grant types")
 	case !credential.HasScopes(w.opt.Scopes, strings.Fields(c.Scope)):
 		return nil, refuse("invalid_client_metadata", "a scope is unknown")
 	case slices.Contains(c.GrantTypes, grantCode) && len(c.RedirectURIs) == 0:
@@ -72,6 +72,14 @@ func (w *World) parseClient(r *http.Request) (*Client, *oauthError) {
 		}
 	}
 	return c, nil
+}
+
+// responseTypes are those that the grant types bring (RFC 7591 section 2.1): the device grant has none.
+func responseTypes(c *Client) []string {
+	if slices.Contains(c.GrantTypes, grantCode) {
+		return []string{"code"}
+	}
+	return []string{}
 }
 
 // redirectFits holds native clients to http on loopback and web clients, the default, to https elsewhere, as OpenID
