@@ -100,7 +100,8 @@ func take(ts *testscript.TestScript, args []string) {
 	}
 }
 
-// rewrite FILE REGEXP REPLACEMENT edits a file in place; nothing to replace is a failure.
+// rewrite FILE REGEXP REPLACEMENT edits a file in place; nothing to replace is a failure. \r, \n and \0 in REPLACEMENT
+// stand for what they do in Go.
 func rewrite(ts *testscript.TestScript, args []string) {
 	if len(args) != 3 {
 		ts.Fatalf("usage: rewrite FILE REGEXP REPLACEMENT")
@@ -112,7 +113,8 @@ func rewrite(ts *testscript.TestScript, args []string) {
 	}
 	info, err := os.Stat(path)
 	ts.Check(err)
-	ts.Check(os.WriteFile(path, []byte(pattern.ReplaceAllString(old, args[2])), info.Mode().Perm()))
+	with := strings.NewReplacer(`\r`, "\r", `\n`, "\n", `\0`, "\x00").Replace(args[2])
+	ts.Check(os.WriteFile(path, []byte(pattern.ReplaceAllString(old, with)), info.Mode().Perm()))
 }
 
 // Keys of testscript's per-script values.

@@ -127,22 +127,30 @@ func control(ts *testscript.TestScript, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: control JSON")
 	}
-	resp, err := http.Post(ts.Getenv("CONTROL")+"/_control", "application/json", strings.NewReader(args[0]))
+	order(ts, args[0])
+}
+
+func order(ts *testscript.TestScript, body string) {
+	resp, err := http.Post(ts.Getenv("CONTROL")+"/_control", "application/json", strings.NewReader(body))
 	ts.Check(err)
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	answer, err := io.ReadAll(resp.Body)
 	ts.Check(err)
 	if resp.StatusCode != http.StatusOK {
-		ts.Fatalf("the world answers %s: %s", resp.Status, body)
+		ts.Fatalf("the world answers %s: %s", resp.Status, answer)
 	}
 }
 
-// knobs JSON lays knobs over the present ones.
+// knobs JSON lays knobs over the present ones; knobs FILE takes them from a file with environment variables in it.
 func knobs(ts *testscript.TestScript, args []string) {
 	if len(args) != 1 {
-		ts.Fatalf("usage: knobs JSON")
+		ts.Fatalf("usage: knobs JSON|FILE")
 	}
-	control(ts, []string{`{"knobs":` + args[0] + `}`})
+	text := args[0]
+	if !strings.HasPrefix(text, "{") {
+		text = os.Expand(ts.ReadFile(text), ts.Getenv)
+	}
+	order(ts, `{"knobs":`+text+`}`)
 }
 
 // stats KEY WANT compares one count of the world; "stats" alone prints them all to stdout. A key is a member of
