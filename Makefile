@@ -55,12 +55,12 @@ integration: build ## the same product against real components
 check: format vet cross
 
 format:
-	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "not formatted: $$bad" >&2; exit 1; }
+	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not formatted: $$bad" >&2; exit 1; }
 
 vet:
 	@for platform in $(PLATFORMS); do \
 		echo "vet $$platform"; \
-		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) vet -tags integration ./... || exit 1; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) vet -trimpath -tags integration ./... || exit 1; \
 	done
 ifeq ($(OS),darwin)
 	CGO_ENABLED=1 $(GO) vet ./...
