@@ -13,13 +13,14 @@ import (
 // Ask is one get with everything that came along.
 type Ask struct {
 	Query    credential.Query
-	Prompt   bool          // a person may be asked (--prompt once)
-	Terminal bool          // ... right here, by this process
-	Wait     time.Duration // how long the caller waits for a refresh or a sign-in
-	Quiet    bool          // an unknown server is not found, without prompt (git)
-	Force    bool          // the caller's token was refused: a cached one does not serve
-	Scopes   []string      // of a challenge
-	until    time.Time     // the end of Wait
+	Prompt   bool              // a person may be asked (--prompt once)
+	Terminal bool              // ... right here, by this process
+	Wait     time.Duration     // how long the caller waits for a refresh or a sign-in
+	Quiet    bool              // an unknown server is not found, without prompt (git)
+	Force    bool              // a server has refused the caller's token: that one does not serve
+	Refused  credential.Secret // which one, with Force; zero: the cached one, whatever it is
+	Scopes   []string          // of a challenge
+	until    time.Time         // the end of Wait
 }
 
 // poll is how often a caller looks whether the process that refreshes or signs in on its behalf has finished.
@@ -49,18 +50,23 @@ func (h *Helper) Get(ctx context.Context, a Ask) (credential.Token, error) {
 	if errors.Is(err, cache.ErrDamaged) {
 		h.Warn("the cached token for " + s.server.URL + " is unusable and will be replaced: " + err.Error())
 	}
-	refused := credential.Secret{}
-	if a.Force {
-		refused = t.Access
-	} else if err == nil && t.Valid(h.Now()) {
+	if a.Force && a.Refused.IsZero() {
+		a.Refused = t.Access
+	}
+	if err == nil && a.serves(t, h.Now()) {
 		h.answered(a.Query, s, t)
 		return t, nil
 	}
-	t, err = h.await(ctx, s, a, refused)
+	t, err = h.await(ctx, s, a)
 	if person(err) {
 		return h.offer(ctx, s, a, err)
 	}
 	return t, err
+}
+
+// serves reports whether a token answers the question at now.
+func (a Ask) serves(t credential.Token, now time.Time) bool {
+	return t.Valid(now) && (!a.Force || a.Refused.IsZero() || !t.Access.Equal(a.Refused))
 }
 
 // person reports whether err can be cured by a sign-in.
@@ -140,7 +146,7 @@ func (h *Helper) point(q credential.Query, s subject) {
 }
 
 // await has a detached process refresh and waits for what it leaves in the cache and in the sign-in's record.
-func (h *Helper) await(ctx context.Context, s subject, a Ask, refused credential.Secret) (credential.Token, error) {
+func (h *Helper) await(ctx context.Context, s subject, a Ask) (credential.Token, error) {
 	ctx, cancel := context.WithDeadline(ctx, a.until)
 	defer cancel()
 	before := s.signIn.Attempts
@@ -150,14 +156,14 @@ func (h *Helper) await(ctx context.Context, s subject, a Ask, refused credential
 			return credential.Token{}, err
 		}
 		t, err := h.read(ctx, s)
-		if err == nil && t.Valid(h.Now()) && (refused.IsZero() || !t.Access.Equal(refused)) {
+		if err == nil && a.serves(t, h.Now()) {
 			h.answered(a.Query, s, t)
 			return t, nil
 		}
 		if err := h.blocked(ctx, s.server.URL, si, before); err != nil {
 			return credential.Token{}, err
 		}
-		if err := h.start(s, si, refused); err != nil {
+		if err := h.start(s, si, a.Refused); err != nil {
 			return credential.Token{}, err
 		}
 		if rest(ctx, pause) != nil {
@@ -169,13 +175,8 @@ func (h *Helper) await(ctx context.Context, s subject, a Ask, refused credential
 // blocked says why waiting is pointless: the sign-in cannot be refreshed, the attempt that we waited for has failed,
 // or the next one may not begin before the caller has stopped waiting.
 func (h *Helper) blocked(ctx context.Context, server string, si state.SignIn, before int) error {
-	switch {
-	case si.Dead != nil:
-		return h.fail(credential.SignInDead, server, "the sign-in for "+server+" has ended: "+si.Dead.Reason)
-	case si.NoRefresh:
-		return h.fail(credential.NoSignIn, server, "the access token for "+server+" has expired and there is no refresh token")
-	case si.LastError == nil:
-		return nil
+	if err := h.hopeless(server, si); err != nil || si.LastError == nil {
+		return err
 	}
 	deadline, _ := ctx.Deadline()
 	if si.Attempts > before || si.NextTry.After(deadline) {

@@ -41,6 +41,8 @@ type Person interface {
 	Say(p Proposal) error
 	// SignIn runs the interactive half of the named token source.
 	SignIn(ctx context.Context, source string, p Proposal, t credential.Target) (credential.Answer, error)
+	// Asked reports whether the person was shown anything to act on: a browser, an address or a code.
+	Asked() bool
 }
 
 // Proposal is what a person approves.

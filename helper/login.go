@@ -124,7 +124,7 @@ func (h *Helper) propose(l Login, settings Settings, found Found, before subject
 	p := Proposal{
 		Server: l.URL, Name: firstOf(l.Name, settings.Name, before.server.Name, found.Name, hostOf(l.URL)), Resource: found.Resource,
 		Issuer: found.Endpoints.Issuer, Scopes: scopes, Account: before.account.Label, Approved: covered,
-		SignedIn: covered && !l.Anew && before.signIn.ID != "" && h.hopeless(before) == nil && (client == "" || client == before.signIn.ClientID),
+		SignedIn: covered && !l.Anew && before.signIn.ID != "" && h.hopeless(l.URL, before.signIn) == nil && (client == "" || client == before.signIn.ClientID),
 	}
 	t := credential.Target{
 		Server: l.URL, Resource: found.Resource, Scopes: scopes, Account: p.Account,

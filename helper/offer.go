@@ -14,7 +14,7 @@ func (h *Helper) offer(ctx context.Context, s subject, a Ask, cause error) (cred
 	if !a.Prompt {
 		return credential.Token{}, cause
 	}
-	if !a.Terminal && !h.Reachable() {
+	if !h.Reachable() {
 		h.Trace("prompt: nobody can be shown a browser from here")
 		return credential.Token{}, cause
 	}
@@ -62,6 +62,7 @@ func (h *Helper) claimPrompt(q credential.Query) (bool, error) {
 		return false, err
 	}
 	defer held.Release()
+	h.Book.TakeFailure(name) // of an earlier offer that nobody waited for
 	return h.Book.Mark(name, h.Now(), credential.PromptRest)
 }
 
@@ -71,12 +72,17 @@ func promptName(q credential.Query) string {
 	return "prompt-" + credential.SignInID("", "", q.Account, q.URL)
 }
 
-// Offer is the detached sign-in that another process claimed: it gives the right back when the person is done, so that
-// the next real need may ask again. Without success the cooldown stands.
+// Offer is a sign-in that a get has claimed the right to. When the person is done, or was never asked because it
+// failed before, the right is given back. How it failed is left for the process that waits.
 func (h *Helper) Offer(ctx context.Context, l Login) error {
-	_, err := h.Login(ctx, l, h.Person())
-	if err == nil {
-		h.Book.Unmark(promptName(credential.Query{URL: l.URL, Account: l.Account}))
+	name := promptName(credential.Query{URL: l.URL, Account: l.Account})
+	who := h.Person()
+	_, err := h.Login(ctx, l, who)
+	if err != nil {
+		_ = h.Book.PutFailure(name, *h.failure(err))
+	}
+	if err == nil || !who.Asked() {
+		h.Book.Unmark(name)
 	}
 	return err
 }
@@ -107,6 +113,11 @@ func (h *Helper) awaitSignIn(ctx context.Context, a Ask, old subject) (credentia
 				h.point(a.Query, s)
 				return t, nil
 			}
+		}
+		if f, ok := h.Book.TakeFailure(promptName(a.Query)); ok {
+			e := f.Err()
+			e.Server = a.Query.URL
+			return credential.Token{}, e
 		}
 		if rest(ctx, pause) != nil {
 			return credential.Token{}, h.fail(credential.Prompting, a.Query.URL, "a sign-in for "+a.Query.URL+" is open in the browser and was not finished in "+a.Wait.String())

@@ -88,7 +88,7 @@ func (h *Helper) refreshLocked(ctx context.Context, r Renewal) error {
 		h.Trace("refresh: not before " + s.signIn.NextTry.Format(time.RFC3339))
 		return nil
 	}
-	if err := h.hopeless(s); err != nil {
+	if err := h.hopeless(s.server.URL, s.signIn); err != nil {
 		return err
 	}
 	if err := h.Book.Writable(); err != nil {
@@ -105,15 +105,15 @@ func (h *Helper) refreshLocked(ctx context.Context, r Renewal) error {
 }
 
 // hopeless says that only a person can help: there is nothing to refresh from, or it has reached its known end.
-func (h *Helper) hopeless(s subject) error {
-	end := s.signIn.RefreshExpires
+func (h *Helper) hopeless(server string, si state.SignIn) error {
+	end := si.RefreshExpires
 	switch {
-	case s.signIn.Dead != nil:
-		return h.fail(credential.SignInDead, s.server.URL, "the sign-in for "+s.server.URL+" has ended: "+s.signIn.Dead.Reason)
-	case s.signIn.NoRefresh:
-		return h.fail(credential.NoSignIn, s.server.URL, "there is no refresh token for "+s.server.URL)
+	case si.Dead != nil:
+		return h.fail(credential.SignInDead, server, "the sign-in for "+server+" has ended: "+si.Dead.Reason)
+	case si.NoRefresh:
+		return h.fail(credential.NoSignIn, server, "the access token for "+server+" has expired and there is no refresh token")
 	case !end.IsZero() && !h.Now().Before(end):
-		return h.fail(credential.NoSignIn, s.server.URL, "the refresh token for "+s.server.URL+" ended at "+end.Format(time.RFC3339))
+		return h.fail(credential.NoSignIn, server, "the refresh token for "+server+" ended at "+end.Format(time.RFC3339))
 	}
 	return nil
 }
@@ -205,8 +205,8 @@ func (h *Helper) refreshed(s subject, answer credential.Answer, key credential.S
 	if !answer.RefreshExpires.IsZero() {
 		si.RefreshExpires = answer.RefreshExpires
 	}
-	if saved != nil {
-		si.LastError = h.failure(saved)
+	if err := errors.Join(cached, saved); err != nil {
+		si.LastError = h.failure(err)
 	}
 	_ = h.Book.Notice(si.ID, "Refreshed MCP sign-in for "+s.server.Name)
 	return errors.Join(cached, h.Book.PutSignIn(si))

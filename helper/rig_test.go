@@ -65,6 +65,8 @@ func newRig(t *testing.T) *rig {
 // Say and SignIn make the rig its own person.
 func (r *rig) Say(p Proposal) error { r.said = append(r.said, p); return nil }
 
+func (r *rig) Asked() bool { return r.signIns > 0 }
+
 func (r *rig) SignIn(_ context.Context, _ string, _ Proposal, t credential.Target) (credential.Answer, error) {
 	r.signIns++
 	client := t.ClientID

@@ -48,17 +48,27 @@ func (b Book) Notice(signIn, text string) error {
 
 // TakeNotice returns the sentence and removes it; of many callers one gets it. Without one it returns "".
 func (b Book) TakeNotice(signIn string) string {
-	from := b.Dir.File("notices", signIn+".json")
-	mine := from + ".taken"
-	if err := os.Rename(from, mine); err != nil {
-		return ""
-	}
-	defer os.Remove(mine)
-	var text string
-	if b.read(&text, "notices", signIn+".json.taken") != nil {
-		return ""
-	}
+	text, _ := take[string](b, signIn)
 	return text
+}
+
+// PutFailure leaves how an offered sign-in ended for the process that waits for it.
+func (b Book) PutFailure(name string, f Failure) error {
+	return b.write(f, "notices", name+".json")
+}
+
+// TakeFailure returns what PutFailure left and removes it; of many callers one gets it.
+func (b Book) TakeFailure(name string) (Failure, bool) { return take[Failure](b, name) }
+
+// take renames before it reads, so that of many takers one succeeds.
+func take[T any](b Book, name string) (T, bool) {
+	var v T
+	from, mine := b.Dir.File("notices", name+".json"), name+".taken"
+	if os.Rename(from, b.Dir.File("notices", mine)) != nil {
+		return v, false
+	}
+	defer os.Remove(b.Dir.File("notices", mine))
+	return v, b.read(&v, "notices", mine) == nil
 }
 
 // Writable reports why nothing can be stored here: the folder is read-only or the disk is full. It writes and removes

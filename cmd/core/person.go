@@ -26,6 +26,7 @@ type person struct {
 	way      source.Way
 	offered  bool // nobody has typed a command for this sign-in: a page of ours asks first
 	proposal helper.Proposal
+	asked    bool
 	waiting  func() // ends the waiting indicator
 }
 
@@ -71,6 +72,9 @@ func (p *person) SignIn(ctx context.Context, name string, q helper.Proposal, t c
 	return src.Interactive(ctx, t, p)
 }
 
+// Asked reports whether there was anything to act on.
+func (p *person) Asked() bool { return p.asked }
+
 // Way is how this person is reached.
 func (p *person) Way() source.Way { return p.way }
 
@@ -82,7 +86,11 @@ func (p *person) OpenURL(ctx context.Context, url string) error {
 		call.Say(p.w.streams.err, "the browser ends on an address that it cannot open; paste that address here:")
 		return nil
 	}
-	open := func(url string) error { return browser.Open(ctx, url, osGetenv) }
+	open := func(url string) error {
+		err := browser.Open(ctx, url, osGetenv)
+		p.asked = p.asked || err == nil
+		return err
+	}
 	p.wait("waiting for the sign-in in the browser")
 	var err error
 	if p.offered && !p.proposal.Approved {

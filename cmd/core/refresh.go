@@ -14,6 +14,7 @@ type refreshCmd struct {
 	Account string
 	Refused string
 	Prompt  string
+	Apart   bool // the second of two: its parent is gone
 }
 
 // Run refreshes one sign-in. Its result is what it leaves in the cache and in the records.
@@ -22,10 +23,13 @@ func (c refreshCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	q := credential.Query{URL: c.URL, Account: c.Account}
+	if !c.Apart { // a host that kills its helper's descendants finds no way from the helper to the second process
+		return w.launch(append(helper.RefreshArgs(q, c.Refused, c.Prompt != ""), "--apart")...)
+	}
 	// SIGTERM at the wrong moment must not lose a rotated refresh token: the work is short and bounded.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), credential.LockWait+credential.RefreshTotal)
 	defer cancel()
-	q := credential.Query{URL: c.URL, Account: c.Account}
 	return w.helper.Refresh(ctx, helper.Renewal{Query: q, Refused: c.Refused, Prompt: c.Prompt != "" && w.prompt(c.Prompt, c.URL)})
 }
 
