@@ -56,7 +56,7 @@ func newClient(t credential.Target, id string, secret credential.Secret, method 
 	return client{id: id, secret: secret, method: method}, nil
 }
 
-// identify adds the client to a form, or, for Basic, to the header that headers returns.
+// identify adds the client to a form; for Basic, sign does the whole.
 func (c client) identify(form url.Values) {
 	if c.method != authBasic {
 		form.Set("client_id", c.id)

@@ -34,9 +34,7 @@ func (u unanswered) Unwrap() error { return u.error }
 // newForm begins a token request. resource goes into every one, byte-exact (RFC 8707 section 2).
 func newForm(grantType string, t credential.Target) url.Values {
 	form := url.Values{"grant_type": {grantType}}
-	if t.Resource != "" {
-		form.Set("resource", t.Resource)
-	}
+	set(form, "resource", t.Resource)
 	return form
 }
 
