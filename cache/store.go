@@ -17,8 +17,8 @@ const (
 // hotUnknown is how long a key stays hot for a token whose expiry is unknown; after it the core asks the keychain again.
 const hotUnknown = 12 * time.Hour
 
-// Store is the cache in one home directory. Any number of processes and goroutines may use it at once; Keep, Drop,
-// DropIf and Forget are called under the sign-in's lock, or they undo each other.
+// Store is the cache in one home directory. Any number of processes and goroutines may use it at once; Keep, Drop
+// and Forget are called under the sign-in's lock, or they undo each other.
 type Store struct {
 	dir  home.Dir
 	keys Keys
@@ -112,7 +112,6 @@ func (s *Store) Drop(signIn, tokenID string) error {
 	return ignoreMissing(os.Remove(path))
 }
 
-// DropIf removes a token only if it is the refused one, and reports whether it was: a host that complains late must
 // not throw away what a sibling has just refreshed.
 func (s *Store) DropIf(key credential.Secret, signIn, tokenID string, refused credential.Secret) (bool, error) {
 	t, err := s.TokenWith(key, signIn, tokenID)

@@ -180,35 +180,6 @@ func TestDrop(t *testing.T) {
 	}
 }
 
-func TestDropIf(t *testing.T) {
-	s, c := newStore(t)
-	refuse := func(access string) (bool, error) {
-		return s.DropIf(dataKey(1), signInA, token1, credential.NewSecret(access))
-	}
-	if dropped, err := refuse("one"); dropped || err != nil {
-		t.Fatalf("nothing cached: %v, %v", dropped, err)
-	}
-	keep(t, s, dataKey(1), signInA, token1, sample("two", c.Now(), time.Hour))
-	for _, access := range []string{"one", "twoo", "tw", ""} {
-		if dropped, err := refuse(access); dropped || err != nil {
-			t.Fatalf("%q: %v, %v", access, dropped, err)
-		}
-	}
-	if _, err := s.Token(signInA, token1); err != nil {
-		t.Fatalf("a token that nobody refused is gone: %v", err)
-	}
-	if dropped, err := refuse("two"); !dropped || err != nil {
-		t.Fatalf("the cached one: %v, %v", dropped, err)
-	}
-	if _, err := s.Token(signInA, token1); !errors.Is(err, ErrMiss) {
-		t.Fatal(err)
-	}
-	plant(t, s.dir.File(tokenFolder, signInA, token1), []byte("damaged"))
-	if dropped, err := refuse("two"); dropped || !errors.Is(err, ErrDamaged) {
-		t.Fatalf("a damaged one: %v, %v", dropped, err)
-	}
-}
-
 func TestForget(t *testing.T) {
 	s, c := newStore(t)
 	if err := s.Forget(signInA); err != nil {
@@ -247,9 +218,8 @@ func TestBadIDsReachNoFile(t *testing.T) {
 	for _, id := range []string{"", ".", "..", "../" + signInA[3:], signInA[1:], signInA + "a", strings.ToUpper(signInA), "aaaaaaaaaa/aaaaaaaaa", "aaaaaaaaaaaaaaaaaaa\x00"} {
 		_, token := s.Token(id, token1)
 		_, with := s.TokenWith(dataKey(1), signInA, id)
-		_, dropIf := s.DropIf(dataKey(1), id, token1, dataKey(1))
 		for what, err := range map[string]error{
-			"Token": token, "TokenWith": with, "DropIf": dropIf, "Drop": s.Drop(id, token1), "Forget": s.Forget(id),
+			"Token": token, "TokenWith": with, "Drop": s.Drop(id, token1), "Forget": s.Forget(id),
 			"Keep": s.Keep(dataKey(1), signInA, id, sample("x", c.Now(), time.Hour)), "Heat": s.Heat(id, dataKey(1), c.Now().Add(time.Hour)),
 		} {
 			if err == nil || credential.KindOf(err) != credential.Internal || errors.Is(err, ErrMiss) {
