@@ -41,7 +41,7 @@ const (
 type UI interface {
 	Way() Way
 	// OpenURL shows url to the person: in a browser (Browser) or as text (NoBrowser). The URL holds no secret that
-	// outlives the sign-in.
+	// outlives the sign-in. It returns soon after ctx ends, which may mean that the person is back already.
 	OpenURL(ctx context.Context, url string) error
 	// ShowCode tells the person to open url and type code; complete, where not empty, has the code in it. It returns
 	// at once; waiting indications go on until the source returns.
