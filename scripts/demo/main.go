@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/cmd/call"
-	"github.com/mcp-credential/mcp-credential/internal/detach"
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 )
 
@@ -75,17 +74,11 @@ func play(ctx context.Context, bin string, s screen) (err error) {
 // browserRole names the variable that makes this program play the browser: BROWSER takes a program, without arguments.
 const browserRole = "MCPCRED_DEMO_BROWSER"
 
-// browse opens the URL in the background, as desktop openers do, and presses every button.
+// browse opens the URL and presses every button.
 func browse(ctx context.Context, args []string, stderr io.Writer) int {
-	exe, err := os.Executable()
-	switch {
-	case err != nil:
-	case len(args) == 1:
-		err = detach.Start(exe, append(args, "now"), os.Environ())
-	case len(args) == 2:
+	err := errors.New("a browser takes one URL")
+	if len(args) == 1 {
 		_, err = fakeworld.Visit(ctx, args[0])
-	default:
-		err = errors.New("a browser takes one URL")
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "demo browser:", err)

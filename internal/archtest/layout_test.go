@@ -1,0 +1,169 @@
+package archtest
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// sys is golang.org/x/sys: system calls by name, no SDK.
+const sys = "golang.org/x/sys"
+
+// layout is every package, leaf first, with all that it imports beyond the standard library on any system; a new arrow
+// needs a reason before it gets a row here. Tests may import what they like of this module.
+var layout = map[string][]string{
+	"credential": {},
+
+	// Mechanisms.
+	"internal/atomicfile": {sys},
+	"internal/browser":    {"credential", sys},
+	"internal/busguard":   {},
+	"internal/detach":     {"credential", sys},
+	"internal/home":       {"credential"},
+	"internal/loopback":   {"credential"},
+	"internal/webclient":  {"credential"},
+
+	// The front's world.
+	"protocol":           {"credential"},
+	"cache":              {"credential", "internal/atomicfile", "internal/home", sys},
+	"state":              {"credential", "internal/atomicfile", "internal/home"},
+	"helper":             {"cache", "credential", "internal/home", "state"},
+	"cmd/call":           {"credential", "protocol", sys},
+	"cmd/mcp-credential": {"cache", "cmd/call", "cmd/core", "credential", "helper", "internal/detach", "internal/home", "state", sys},
+
+	// The core's world.
+	"cache/keychain": {"credential", "internal/atomicfile", "internal/busguard", "github.com/99designs/keyring", "github.com/godbus/dbus/v5"},
+	"config":         {"credential", "github.com/pelletier/go-toml/v2"},
+	"discovery":      {"credential", "internal/webclient", "github.com/modelcontextprotocol/go-sdk/oauthex"},
+	"source":         {"credential"},
+	"source/oauth":   {"credential", "internal/loopback", "internal/webclient", "source"},
+	"cmd/core": {
+		"cache", "cache/keychain", "cmd/call", "config", "credential", "discovery", "helper", "internal/browser", "internal/busguard",
+		"internal/detach", "internal/home", "internal/loopback", "internal/webclient", "source", "source/oauth", "state",
+		"github.com/alecthomas/kong", "golang.org/x/term",
+	},
+	"cmd/mcp-credential-core": {"cmd/core"},
+
+	// The workshop: tests, demo, measurements. Nothing above imports it.
+	"cmd/script":                       {},
+	"integration":                      {},
+	"internal/archtest":                {},
+	"internal/fakeworld":               {"credential"},
+	"internal/fakeworld/cmd/fakeworld": {"internal/fakeworld", "internal/fakeworld/mcpserver"},
+	"internal/fakeworld/mcpserver":     {"internal/fakeworld", "github.com/modelcontextprotocol/go-sdk/mcp"},
+	"scripts/bench":                    {"cache", "credential", "internal/home"},
+	"scripts/demo":                     {"cmd/call", "internal/fakeworld", "internal/fakeworld/mcpserver"},
+}
+
+// sdks are the modules of others, each with the packages that import it, in tests too. One product package each: the
+// second row of go-sdk is the protected MCP server of the tests.
+var sdks = map[string][]string{
+	"github.com/99designs/keyring":                   {"cache/keychain"},
+	"github.com/alecthomas/kong":                     {"cmd/core"},
+	"github.com/godbus/dbus/v5":                      {"cache/keychain"},
+	"github.com/modelcontextprotocol/go-sdk/mcp":     {"internal/fakeworld/mcpserver"},
+	"github.com/modelcontextprotocol/go-sdk/oauthex": {"discovery"},
+	"github.com/pelletier/go-toml/v2":                {"config"},
+	"github.com/rogpeppe/go-internal/testscript":     {"cmd/script"},
+	"golang.org/x/term":                              {"cmd/core"},
+}
+
+// foreign reports whether an import path belongs to another module: its first element has a dot.
+func foreign(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return strings.Contains(first, ".")
+}
+
+// arrow turns an import path into what the layout calls it, and "" for the standard library.
+func arrow(path string, own map[string]bool) string {
+	switch {
+	case path == sys || strings.HasPrefix(path, sys+"/"):
+		return sys
+	case own[path], foreign(path):
+		return path
+	}
+	return ""
+}
+
+// arrows returns what every package imports, and whether tests are asked for.
+func arrows(t *testing.T, tests bool) map[string]map[string]bool {
+	t.Helper()
+	all, own := sources(t, tests), map[string]bool{}
+	for _, f := range sources(t, true) {
+		own[f.dir] = true
+	}
+	out := map[string]map[string]bool{}
+	for _, f := range all {
+		if out[f.dir] == nil {
+			out[f.dir] = map[string]bool{}
+		}
+		for _, path := range f.imports() {
+			if a := arrow(path, own); a != "" && a != f.dir {
+				out[f.dir][a] = true
+			}
+		}
+	}
+	return out
+}
+
+func TestArrows(t *testing.T) {
+	found := arrows(t, false)
+	for _, f := range sources(t, true) {
+		if _, ok := layout[f.dir]; !ok {
+			t.Errorf("%s: the package %s is not in the layout", f.path, f.dir)
+		}
+	}
+	for pkg, allowed := range layout {
+		for a := range found[pkg] {
+			if !slices.Contains(allowed, a) {
+				t.Errorf("new arrow: %s -> %s", pkg, a)
+			}
+		}
+		for _, a := range allowed {
+			if !found[pkg][a] {
+				t.Errorf("no longer there, delete it from the layout: %s -> %s", pkg, a)
+			}
+		}
+	}
+}
+
+// No arrow leads back: with the layout's table every package can be put before those that import it.
+func TestLayoutHasNoCycle(t *testing.T) {
+	done := map[string]bool{}
+	for range layout {
+		for pkg, imports := range layout {
+			done[pkg] = done[pkg] || !slices.ContainsFunc(imports, func(i string) bool { return layout[i] != nil && !done[i] })
+		}
+	}
+	for pkg, ok := range done {
+		if !ok {
+			t.Errorf("%s is in or above a cycle", pkg)
+		}
+	}
+}
+
+func TestEverySDKHasOneImporter(t *testing.T) {
+	found := map[string][]string{}
+	for pkg, imports := range arrows(t, true) {
+		for i := range imports {
+			if foreign(i) && i != sys {
+				found[i] = append(found[i], pkg)
+			}
+		}
+	}
+	if len(found) == 0 {
+		t.Fatal("no SDK was found")
+	}
+	for _, sdk := range slices.Sorted(maps.Keys(found)) {
+		slices.Sort(found[sdk])
+		if !slices.Equal(found[sdk], sdks[sdk]) {
+			t.Errorf("%s is imported by %v, not by %v", sdk, found[sdk], sdks[sdk])
+		}
+	}
+	for sdk := range sdks {
+		if found[sdk] == nil {
+			t.Errorf("nobody imports %s any more: delete its row", sdk)
+		}
+	}
+}

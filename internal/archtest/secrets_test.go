@@ -1,0 +1,42 @@
+package archtest
+
+import (
+	"go/ast"
+	"testing"
+)
+
+// revealers are the files that call credential.Secret.Reveal, and why.
+var revealers = map[string]string{
+	"cache/keychain/file.go": "the passphrase goes to the library that encrypts the file",
+	"cache/seal.go":          "an access token goes into its sealed file, under the data key",
+	"cache/store.go":         "the data key goes to the place for hot keys",
+	"credential/secret.go":   "comparison and fingerprint",
+	"helper/grant.go":        "the grant goes into its keychain item",
+	"protocol/protocol.go":   "the access token is checked before it is written",
+	"protocol/request.go":    "a token of the caller is checked",
+	"source/oauth/client.go": "client authentication",
+	"source/oauth/oauth.go":  "the refresh token goes to the server that gave it",
+	"source/oauth/send.go":   "client authentication",
+}
+
+func TestSecretsAreRevealedInFewPlaces(t *testing.T) {
+	found := map[string]bool{}
+	for _, f := range sources(t, false) {
+		if f.dir == "internal/fakeworld" {
+			continue // the secrets of the tests' own world
+		}
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "Reveal" {
+				if found[f.path] = true; revealers[f.path] == "" {
+					t.Errorf("%s reveals a secret", at(n))
+				}
+			}
+			return true
+		})
+	}
+	for path := range revealers {
+		if !found[path] {
+			t.Errorf("%s reveals nothing any more: delete its row", path)
+		}
+	}
+}
