@@ -85,7 +85,11 @@ func (h *Helper) storeGrant(ctx context.Context, g Gift, refreshable bool) error
 			return err
 		}
 	}
-	server := state.Server{URL: g.Query.URL, Name: firstOf(settings.Name, hostOf(g.Query.URL)), Issuer: g.Issuer, Source: source, ApprovedBy: "store"}
+	server, err := h.giftServer(g, settings, source)
+	if err != nil {
+		return err
+	}
+	old, _ := server.Account(g.Query.Account)
 	scopes := credential.JoinScopes(g.Query.Scopes, nil)
 	id := credential.SignInID(g.Issuer, g.ClientID, g.Query.Account, g.Query.URL)
 	si := state.SignIn{
@@ -98,7 +102,24 @@ func (h *Helper) storeGrant(ctx context.Context, g Gift, refreshable bool) error
 	if !g.Access.IsZero() {
 		answer.Token = h.given(subject{server: server, account: account, signIn: si}, g)
 	}
-	return h.locked(ctx, id, credential.LockWait, func() error { return h.store(ctx, kc, server, account, si, answer) })
+	err = h.locked(ctx, id, credential.LockWait, func() error { return h.store(ctx, kc, server, account, si, answer) })
+	if err == nil && old.Label == account.Label && old.SignIn != "" && old.SignIn != id {
+		h.forgetOrphan(ctx, old.SignIn)
+	}
+	return err
+}
+
+// giftServer returns the record that a gift belongs to. What a person has approved for a known server stands: a host
+// adds an account to it and changes neither its issuer nor its resource.
+func (h *Helper) giftServer(g Gift, settings Settings, source string) (state.Server, error) {
+	known, err := h.Book.Server(g.Query.URL)
+	switch {
+	case errors.Is(err, state.ErrNone) || err == nil && known.Issuer == "":
+		return state.Server{URL: g.Query.URL, Name: firstOf(settings.Name, hostOf(g.Query.URL)), Issuer: g.Issuer, Source: source, ApprovedBy: "store", Accounts: known.Accounts}, nil
+	case err == nil && g.Issuer != "" && g.Issuer != known.Issuer:
+		return known, h.fail(credential.NotApproved, known.URL, "the sign-in for "+known.URL+" is with another issuer, "+known.Issuer)
+	}
+	return known, err
 }
 
 // Erase takes a token back. With a refused access token it drops that one only if it is still the cached one, so that
