@@ -209,6 +209,7 @@ func (h *Helper) refreshed(s subject, answer credential.Answer, key credential.S
 		si.LastError = h.failure(err)
 	}
 	_ = h.Book.Notice(si.ID, "Refreshed MCP sign-in for "+s.server.Name)
+	h.Book.Unmark(startMark(si.ID)) // a server that refuses this very token is asked for another one without delay
 	return errors.Join(cached, h.Book.PutSignIn(si))
 }
 

@@ -188,6 +188,24 @@ func TestRefusedTokenIsReplacedEvenWhenValid(t *testing.T) {
 	}
 }
 
+func TestTheNextRefreshStartsWithoutDelay(t *testing.T) {
+	r := newRig(t)
+	r.login(Login{})
+	for range 2 {
+		if err := r.Erase(t.Context(), r.query(), credential.Secret{}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := r.get()
+		wantKind(t, err, credential.StillRefreshing)
+		if err := r.refresh(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(r.launched) != 2 {
+		t.Errorf("launched %v, want two refreshes within one second", r.launched)
+	}
+}
+
 func TestDeletedKeychainItemNeedsASignIn(t *testing.T) {
 	r := newRig(t)
 	r.login(Login{})

@@ -69,8 +69,8 @@ func (w Warm) cold(why string) error {
 	return ErrCold
 }
 
-// restarts claims the right to start one refresh process for the sign-in: at most one a second, none while one is at
-// work and none before the time that the last failure asked for. Losing a race here costs a process that finds nothing
+// restarts claims the right to start one refresh process for the sign-in: at most one a second unless that one has succeeded,
+// none while one is at work and none before the time that the last failure asked for. Losing a race here costs a process that finds nothing
 // to do, never a second token request.
 func restarts(book state.Book, si state.SignIn, now time.Time) (bool, error) {
 	if now.Before(si.NextTry) {
@@ -89,8 +89,11 @@ func restarts(book state.Book, si state.SignIn, now time.Time) (bool, error) {
 	if err != nil || running {
 		return false, err
 	}
-	return book.Mark("start-"+si.ID, now, time.Second)
+	return book.Mark(startMark(si.ID), now, time.Second)
 }
+
+// startMark names the mark of a refresh process that was started and may not have got to its lock yet.
+func startMark(signIn string) string { return "start-" + signIn }
 
 // busy reports whether a refresh of the sign-in is at work.
 func busy(book state.Book, signIn string) (bool, error) {

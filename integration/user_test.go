@@ -61,10 +61,14 @@ func (u *user) leave() {
 	}
 }
 
-func (u *user) path(elem ...string) string { return filepath.Join(append([]string{u.home}, elem...)...) }
+func (u *user) path(elem ...string) string {
+	return filepath.Join(append([]string{u.home}, elem...)...)
+}
 
 // dir is the product's directory.
-func (u *user) dir(elem ...string) string { return u.path(append([]string{".mcp-credential"}, elem...)...) }
+func (u *user) dir(elem ...string) string {
+	return u.path(append([]string{".mcp-credential"}, elem...)...)
+}
 
 func (u *user) write(name, text string) {
 	u.t.Helper()
