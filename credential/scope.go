@@ -3,6 +3,7 @@ package credential
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // SortScopes returns the scopes sorted and without duplicates or empty strings; scopes is left alone.
@@ -38,6 +39,9 @@ func HasScopes(have, want []string) bool {
 func CheckScope(s string) bool {
 	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r == '"' || r == '\\' || r > 0x7e }) < 0
 }
+
+// CheckLabel reports whether s can be the label of a sign-in: at most 200 printable characters of UTF-8; empty is none.
+func CheckLabel(s string) bool { return utf8.ValidString(s) && Printable(s, 200) == s }
 
 // CheckBearer reports whether s is a bearer token that may travel in a header (RFC 6750 section 2.1, b64token), of at
 // most 64 KiB. Everything that is printed or stored as an access token passes it.

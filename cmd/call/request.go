@@ -62,6 +62,9 @@ func Decode(f Flags, program string, getenv func(string) string, stdin *os.File)
 	}
 	r.Output, err = protocol.ByName(output)
 	r.merge(f)
+	if err == nil && !credential.CheckLabel(r.Query.Account) {
+		err = credential.Fail(credential.BadInput, "an account label is at most 200 printable characters", nil)
+	}
 	return r, err
 }
 

@@ -34,6 +34,9 @@ func (c loginCmd) Run(ctx context.Context, s streams) error {
 			return credential.Fail(credential.Usage, "--scope takes one scope (RFC 6749 section 3.3) and can be repeated", nil)
 		}
 	}
+	if !credential.CheckLabel(c.Account) || !credential.CheckLabel(c.Name) {
+		return credential.Fail(credential.Usage, "an account label or a name is at most 200 printable characters", nil)
+	}
 	w, err := wire(c.common, s)
 	if err == nil {
 		err = w.broken
