@@ -35,7 +35,7 @@ func (h *Helper) Get(ctx context.Context, a Ask) (credential.Token, error) {
 	a.until = time.Now().Add(a.Wait)
 	s, err := h.resolve(a.Query)
 	if err != nil {
-		if a.Quiet && credential.KindOf(err) == credential.NotFound {
+		if !person(err) || a.Quiet && credential.KindOf(err) == credential.NotFound {
 			return credential.Token{}, err
 		}
 		return h.offer(ctx, s, a, err)

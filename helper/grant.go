@@ -71,6 +71,19 @@ func save(ctx context.Context, kc Keychain, id, label string, g credential.Grant
 	return kc.Set(ctx, id, label, data)
 }
 
+// probeItem is the keychain item that takes puts in and removes.
+const probeItem = "probe"
+
+// takes reports why the keychain cannot take an item: locked, read-only, the passphrase is wrong.
+func (h *Helper) takes(ctx context.Context, kc Keychain) error {
+	return h.locked(ctx, probeItem, credential.LockWait, func() error {
+		if err := kc.Set(ctx, probeItem, "mcp-credential: probe", []byte(probeItem)); err != nil {
+			return err
+		}
+		return kc.Delete(ctx, probeItem)
+	})
+}
+
 // pendingName is the token name under which a rotated refresh token waits, sealed, when the keychain would not take it.
 const pendingName = "00000000000000000000"
 

@@ -60,7 +60,10 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 		}
 		p.SignedIn = false
 	}
-	kc, err := h.Keychain(ctx, settings.Store) // before the person is troubled: a sign-in that cannot be kept is worthless
+	kc, err := h.Keychain(ctx, settings.Store)
+	if err == nil {
+		err = h.takes(ctx, kc) // before the person is troubled: a sign-in that cannot be kept is worthless
+	}
 	if err != nil {
 		return Outcome{}, err
 	}

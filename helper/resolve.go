@@ -43,6 +43,12 @@ func (h *Helper) resolve(q credential.Query) (subject, error) {
 	return s, nil
 }
 
+// Knows reports whether a person or a host has given a sign-in for the server that a question means.
+func (h *Helper) Knows(q credential.Query) bool {
+	_, err := h.server(q)
+	return credential.KindOf(err) != credential.NotFound
+}
+
 func noAccount(server state.Server, label string) string {
 	var known []string
 	for _, a := range server.Accounts {

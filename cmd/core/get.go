@@ -55,7 +55,10 @@ func (c getCmd) Run(ctx context.Context, s streams) error {
 func (c getCmd) fromCache(w *wiring, r call.Request, s streams) error {
 	warm := helper.Warm{Cache: w.helper.Cache, Book: w.helper.Book, Now: w.helper.Now, Trace: w.helper.Trace}
 	hit, err := warm.Get(r.Query)
-	if err != nil {
+	switch {
+	case err != nil && r.Format == "git" && !w.helper.Knows(r.Query):
+		return nil
+	case err != nil:
 		return w.broken
 	}
 	call.Say(s.err, "warning: "+w.broken.Error())

@@ -50,8 +50,11 @@ func open(f call.Flags, s streams) (*wiring, call.Request, error) {
 		return nil, r, err
 	}
 	w, err := wire(common{Home: f.Home, Verbose: f.Verbose}, s)
-	if err == nil && w.broken != nil {
-		err = w.broken
+	if err != nil || w.broken == nil {
+		return w, r, err
 	}
-	return w, r, err
+	if r.Format == "git" && r.Type == "" && r.Issuer == "" && !w.helper.Knows(r.Query) {
+		return nil, r, nil
+	}
+	return nil, r, w.broken
 }
