@@ -1,3 +1,7 @@
 package script
 
 const homeVariable = "USERPROFILE"
+
+func systemPrograms() map[string]func() { return nil }
+
+func systemCommands() map[string]command { return nil }

@@ -5,6 +5,7 @@ package script
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,11 +22,9 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(suite{m}, map[string]func(){
-		"open-stdin": openStdin,
-		"within":     within,
-		"race":       race,
-	})
+	programs := map[string]func(){"open-stdin": openStdin, "within": within, "race": race}
+	maps.Copy(programs, systemPrograms())
+	testscript.Main(suite{m}, programs)
 }
 
 // suite builds the programs before the tests run, and puts them on PATH.
@@ -73,8 +72,10 @@ func TestScripts(t *testing.T) { runScripts(t, anySystem) }
 
 // runScripts runs every script of a folder. testscript fails where there is none.
 func runScripts(t *testing.T, dir string) {
+	cmds := commands()
+	maps.Copy(cmds, systemCommands())
 	testscript.Run(t, testscript.Params{
-		Dir: dir, Setup: setup, Cmds: commands(), RequireUniqueNames: true, RequireExplicitExec: true,
+		Dir: dir, Setup: setup, Cmds: cmds, RequireUniqueNames: true, RequireExplicitExec: true,
 	})
 }
 

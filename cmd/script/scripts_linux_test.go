@@ -1,0 +1,26 @@
+package script
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// TestLinuxScripts runs what needs mounts, foreign files or a terminal of its own.
+func TestLinuxScripts(t *testing.T) {
+	need(t, exec.Command("unshare", "--mount", "mount", "-t", "tmpfs", "none", t.TempDir()), "mounts in a namespace of their own (root and CAP_SYS_ADMIN)")
+	runScripts(t, "testdata/linux")
+}
+
+// need skips a test where a command fails, and names what is missing; in CI that is a failure.
+func need(t *testing.T, cmd *exec.Cmd, what string) {
+	t.Helper()
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err == nil:
+	case os.Getenv("CI") != "":
+		t.Fatalf("missing: %s: %v: %s", what, err, out)
+	default:
+		t.Skipf("missing: %s: %v: %s", what, err, out)
+	}
+}
