@@ -67,6 +67,9 @@ func warm(f call.Flags, r call.Request, stderr io.Writer) (helper.Hit, error) {
 
 // after does what may follow the answer: a word about a refresh, and a refresh ahead of time.
 func after(f call.Flags, hit helper.Hit, stderr io.Writer) {
+	if !f.Notify && !hit.Due {
+		return
+	}
 	dir, err := home.Find(f.Home, os.Getenv)
 	if err != nil {
 		return
