@@ -50,14 +50,14 @@ func (c loginCmd) Run(ctx context.Context, s streams) error {
 		URL: url, Account: c.Account, Name: c.Name, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Scopes: c.Scope, Anew: c.Force,
 	}, w.person(c.way(), false))
 	if err != nil {
-		return about(url, err)
+		return naming(url, err)
 	}
 	call.Say(s.err, outcome(out))
 	return nil
 }
 
-// about names the server in an error that does not, so that its hint can be copied.
-func about(url string, err error) error {
+// naming names the server in an error that does not, so that its hint can be copied.
+func naming(url string, err error) error {
 	var e *credential.Error
 	if errors.As(err, &e) && e.Server == "" {
 		e.Server = url
