@@ -121,7 +121,7 @@ func (w *World) sendBack(rw http.ResponseWriter, a *authorization, params map[st
 		return
 	}
 	q := u.Query()
-	for k, v := range override(params, w.knobs.Redirect) {
+	for k, v := range Override(params, w.knobs.Redirect) {
 		q.Set(k, fmt.Sprint(v))
 	}
 	u.RawQuery = q.Encode()

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/webclient"
 )
 
 // Page is where a browser ended up.
@@ -26,14 +27,20 @@ type Page struct {
 const maxPresses = 5
 
 // Visit does what a person who agrees to everything does with a browser: it opens the URL, follows redirects, keeps
-// cookies, and presses the button of the first POST form of a page on this machine, until there is no more form. A page
-// with an error status is no error of Visit.
+// cookies, and presses the button of the first POST form that is on a page of this machine or leads to it, until there
+// is no more form. Proxies and certificates are those of the environment. A page with an error status is no error of
+// Visit.
 func Visit(ctx context.Context, rawURL string) (Page, error) {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return Page{}, err
 	}
-	client := &http.Client{Jar: jar, Transport: &http.Transport{DisableKeepAlives: true}}
+	network, err := webclient.New(webclient.Options{})
+	if err != nil {
+		return Page{}, err
+	}
+	defer network.CloseIdleConnections()
+	client := &http.Client{Jar: jar, Transport: network.Transport}
 	p, err := open(ctx, client, http.MethodGet, rawURL, nil)
 	for range maxPresses {
 		action, fields, found := findForm(p)
@@ -70,17 +77,17 @@ var (
 	attrPattern  = regexp.MustCompile(`(?is)\b([a-z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))`)
 )
 
-// findForm finds the first POST form of a page of this machine, the absolute URL it posts to, and its fields. It reads
+// findForm finds the first POST form with an end on this machine, the absolute URL it posts to, and its fields. It reads
 // the HTML that servers under test write, not that of the world.
 func findForm(p Page) (action string, fields url.Values, found bool) {
 	base, err := url.Parse(p.URL)
-	if err != nil || !credential.Loopback(base.Hostname()) {
+	if err != nil {
 		return "", nil, false
 	}
 	for _, form := range formPattern.FindAllStringSubmatch(p.Body, -1) {
 		a := attributes(form[1])
 		target, err := base.Parse(a["action"])
-		if err != nil || !strings.EqualFold(a["method"], "post") {
+		if err != nil || !strings.EqualFold(a["method"], "post") || !credential.Loopback(base.Hostname()) && !credential.Loopback(target.Hostname()) {
 			continue
 		}
 		return target.String(), fieldsOf(form[2]), true

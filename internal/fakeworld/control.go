@@ -45,7 +45,7 @@ func (w *World) serveControl(rw http.ResponseWriter, r *http.Request) {
 // Control obeys the JSON body of a POST /_control. A field it does not know is an error, and then nothing changes.
 func (w *World) Control(body []byte) error {
 	var c command
-	if err := strictJSON(body, &c); err != nil {
+	if err := StrictJSON(body, &c); err != nil {
 		return err
 	}
 	if err := w.layKnobs(c); err != nil {
@@ -74,7 +74,7 @@ func (w *World) layKnobs(c command) error {
 		if json.Unmarshal(c.Knobs, &named) == nil && named.Faults != nil {
 			k.Faults = nil // encoding/json would leave old fields in reused elements (golang.org/issue/21092)
 		}
-		if err := strictJSON(c.Knobs, &k); err != nil {
+		if err := StrictJSON(c.Knobs, &k); err != nil {
 			return err
 		}
 	}
@@ -82,7 +82,8 @@ func (w *World) layKnobs(c command) error {
 	return nil
 }
 
-func strictJSON(data []byte, into any) error {
+// StrictJSON decodes data; a member that into does not have is an error.
+func StrictJSON(data []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
 	return dec.Decode(into)

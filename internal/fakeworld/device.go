@@ -47,7 +47,7 @@ func (w *World) deviceAuthorization(rw http.ResponseWriter, r *http.Request) {
 	}
 	value := w.ledger.secret("dc_")
 	w.ledger.devices[value] = d
-	writeJSON(rw, http.StatusOK, map[string]any{
+	WriteJSON(rw, http.StatusOK, map[string]any{
 		"device_code": value, "user_code": d.userCode,
 		"verification_uri":          w.issuer + "/device",
 		"verification_uri_complete": w.issuer + "/device?user_code=" + d.userCode,

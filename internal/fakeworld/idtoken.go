@@ -56,6 +56,6 @@ func (s signer) serve(rw http.ResponseWriter, _ *http.Request) {
 		panic(fmt.Sprintf("fakeworld: %v", err))
 	}
 	b64 := base64.RawURLEncoding.EncodeToString
-	writeJSON(rw, http.StatusOK, map[string]any{"keys": []any{map[string]any{
+	WriteJSON(rw, http.StatusOK, map[string]any{"keys": []any{map[string]any{
 		"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": "1", "x": b64(point[1:33]), "y": b64(point[33:])}}})
 }

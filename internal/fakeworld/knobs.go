@@ -64,8 +64,8 @@ func (k Knobs) clone() Knobs {
 	return out
 }
 
-// override returns doc with the fields of changes set, or removed where they are nil.
-func override(doc, changes map[string]any) map[string]any {
+// Override returns doc with the fields of changes set, or removed where they are nil.
+func Override(doc, changes map[string]any) map[string]any {
 	out := maps.Clone(doc)
 	for k, v := range changes {
 		out[k] = v

@@ -59,7 +59,7 @@ func (w *World) metadata() map[string]any {
 
 func (w *World) serveMetadata(rw http.ResponseWriter, _ *http.Request) {
 	w.mu.Lock()
-	doc := override(w.metadata(), w.knobs.Metadata)
+	doc := Override(w.metadata(), w.knobs.Metadata)
 	w.mu.Unlock()
-	writeJSON(rw, http.StatusOK, doc)
+	WriteJSON(rw, http.StatusOK, doc)
 }

@@ -25,11 +25,11 @@ func (e *oauthError) write(rw http.ResponseWriter) {
 	if e.status == http.StatusUnauthorized {
 		rw.Header().Set("WWW-Authenticate", `Basic realm="fakeworld"`)
 	}
-	writeJSON(rw, e.status, map[string]any{"error": e.code, "error_description": e.text})
+	WriteJSON(rw, e.status, map[string]any{"error": e.code, "error_description": e.text})
 }
 
-// writeJSON writes an answer that no cache may keep (RFC 6749 section 5.1).
-func writeJSON(rw http.ResponseWriter, status int, doc any) {
+// WriteJSON writes an answer that no cache may keep (RFC 6749 section 5.1).
+func WriteJSON(rw http.ResponseWriter, status int, doc any) {
 	data, err := json.Marshal(doc)
 	if err != nil {
 		panic(fmt.Sprintf("fakeworld: %v", err))

@@ -38,7 +38,7 @@ func (w *World) register(rw http.ResponseWriter, r *http.Request) {
 		c.Secret = w.ledger.secret("cs_")
 		doc["client_secret"], doc["client_secret_expires_at"] = c.Secret, 0
 	}
-	writeJSON(rw, http.StatusCreated, override(doc, w.knobs.Registration))
+	WriteJSON(rw, http.StatusCreated, Override(doc, w.knobs.Registration))
 }
 
 func (w *World) parseClient(r *http.Request) (*Client, *oauthError) {

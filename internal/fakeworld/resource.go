@@ -28,7 +28,8 @@ const (
 	headerSerial   = "Fakeworld-Serial"
 )
 
-func (c Caller) set(h http.Header) {
+// Set puts the Caller into the headers of a request for Options.MCP.
+func (c Caller) Set(h http.Header) {
 	h.Set(headerSubject, c.Subject)
 	h.Set(headerClient, c.ClientID)
 	h.Set(headerResource, c.Resource)
@@ -81,7 +82,7 @@ func (w *World) resources() []string {
 func (w *World) serveResourceMetadata(path string) http.HandlerFunc {
 	return func(rw http.ResponseWriter, _ *http.Request) {
 		w.mu.Lock()
-		doc := override(map[string]any{
+		doc := Override(map[string]any{
 			"resource":                 w.resourceAt(path),
 			"authorization_servers":    []string{w.issuer},
 			"scopes_supported":         w.opt.Scopes,
@@ -89,7 +90,7 @@ func (w *World) serveResourceMetadata(path string) http.HandlerFunc {
 			"resource_name":            "Fake MCP server",
 		}, w.knobs.ResourceMetadata)
 		w.mu.Unlock()
-		writeJSON(rw, http.StatusOK, doc)
+		WriteJSON(rw, http.StatusOK, doc)
 	}
 }
 
@@ -97,7 +98,7 @@ func (w *World) serveResourceMetadata(path string) http.HandlerFunc {
 func (w *World) protect(path string, next http.Handler) http.HandlerFunc {
 	if next == nil {
 		next = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-			writeJSON(rw, http.StatusOK, CallerFrom(r.Header))
+			WriteJSON(rw, http.StatusOK, CallerFrom(r.Header))
 		})
 	}
 	return func(rw http.ResponseWriter, r *http.Request) {
@@ -111,7 +112,7 @@ func (w *World) protect(path string, next http.Handler) http.HandlerFunc {
 			rw.WriteHeader(status)
 			return
 		}
-		caller.set(r.Header)
+		caller.Set(r.Header)
 		r.Header.Del("Authorization")
 		next.ServeHTTP(rw, r)
 	}

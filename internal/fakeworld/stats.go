@@ -49,7 +49,8 @@ const (
 // secretParams never appear in Stats.
 var secretParams = []string{"code", "code_verifier", "refresh_token", "client_secret", "device_code", "token", "client_assertion"}
 
-func newStats() Stats {
+// NewStats returns counts of nothing.
+func NewStats() Stats {
 	return Stats{HTTP: map[string]int{}, Token: map[string]int{}, TokenOK: map[string]int{}, MCP: map[string]int{}}
 }
 
@@ -57,7 +58,11 @@ func newStats() Stats {
 func (w *World) Stats() Stats {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := w.stats
+	return w.stats.Clone()
+}
+
+// Clone returns a copy that shares nothing that changes.
+func (s Stats) Clone() Stats {
 	s.HTTP, s.Token, s.TokenOK, s.MCP = maps.Clone(s.HTTP), maps.Clone(s.Token), maps.Clone(s.TokenOK), maps.Clone(s.MCP)
 	s.TokenRequests = slices.Clone(s.TokenRequests)
 	s.AuthorizeRequests = slices.Clone(s.AuthorizeRequests)
@@ -69,7 +74,7 @@ func (w *World) Stats() Stats {
 func (w *World) ResetStats() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.stats = newStats()
+	w.stats = NewStats()
 }
 
 // Secrets are every token, code, verifier and client secret that the World has handed out or been shown: a test greps
@@ -82,20 +87,30 @@ func (w *World) Secrets() []string {
 
 // bookToken records a token request; the caller holds w.mu.
 func (w *World) bookToken(form url.Values, client, method string, oe *oauthError) {
-	req := TokenRequest{Grant: form.Get("grant_type"), ClientID: client, AuthMethod: method, Params: maps.Clone(form)}
+	req := TokenRequest{Grant: form.Get("grant_type"), ClientID: client, AuthMethod: method}
+	if oe != nil {
+		req.Error = oe.code
+	}
+	for _, secret := range w.stats.Book(req, form) {
+		w.ledger.secrets[secret] = true
+	}
+}
+
+// Book counts a token request, whose parameters are those of form without the secrets, which it returns.
+func (s *Stats) Book(req TokenRequest, form url.Values) (secrets []string) {
+	req.Params = maps.Clone(form)
 	for _, p := range secretParams {
 		if v := form.Get(p); v != "" {
-			w.ledger.secrets[v] = true
+			secrets = append(secrets, v)
 		}
 		delete(req.Params, p)
 	}
-	w.stats.Token[req.Grant]++
-	if oe == nil {
-		w.stats.TokenOK[req.Grant]++
-	} else {
-		req.Error = oe.code
+	s.Token[req.Grant]++
+	if req.Error == "" {
+		s.TokenOK[req.Grant]++
 	}
-	w.stats.TokenRequests = append(w.stats.TokenRequests, req)
+	s.TokenRequests = append(s.TokenRequests, req)
+	return secrets
 }
 
 // JSON is the form in which /_stats serves them.

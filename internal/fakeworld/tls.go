@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// newCertificate makes a certificate for 127.0.0.1 that nobody trusts, and the PEM by which a test trusts it.
-func newCertificate() (tls.Certificate, []byte, error) {
+// NewCertificate makes a certificate for 127.0.0.1 and names that nobody trusts, and the PEM by which a test trusts it.
+func NewCertificate(names ...string) (tls.Certificate, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return tls.Certificate{}, nil, err
@@ -25,7 +25,7 @@ func newCertificate() (tls.Certificate, []byte, error) {
 		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: names,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {

@@ -32,7 +32,7 @@ func (w *World) token(rw http.ResponseWriter, r *http.Request) {
 		oe.write(rw)
 		return
 	}
-	writeJSON(rw, http.StatusOK, override(doc, w.knobs.Token))
+	WriteJSON(rw, http.StatusOK, Override(doc, w.knobs.Token))
 }
 
 func (w *World) redeem(c *Client, form url.Values) (map[string]any, *oauthError) {

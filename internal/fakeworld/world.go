@@ -37,7 +37,7 @@ type World struct {
 // Start listens on three loopback ports (authorization server, protected servers, control) and serves until Close.
 func Start(o Options) (*World, error) {
 	o = o.withDefaults()
-	w := &World{opt: o, stats: newStats(), ledger: newLedger(o), closed: make(chan struct{})}
+	w := &World{opt: o, stats: NewStats(), ledger: newLedger(o), closed: make(chan struct{})}
 	if err := w.makeKeys(); err != nil {
 		return nil, fmt.Errorf("make keys: %w", err)
 	}
@@ -71,7 +71,7 @@ func listen(n int) ([]net.Listener, error) {
 
 func (w *World) makeKeys() (err error) {
 	if w.keys, err = newSigner(); err == nil && w.opt.TLS {
-		w.certificate, w.certPEM, err = newCertificate()
+		w.certificate, w.certPEM, err = NewCertificate()
 	}
 	return err
 }

@@ -1,6 +1,7 @@
 // Command fakeworld runs package fakeworld for tests in other processes and for the demo, and plays the person's browser.
 //
 //	fakeworld [flags]        serves until its stdin ends or it is told to stop, and says where in one line of JSON
+//	fakeworld entra [flags]  the same with package fakeworld/entra
 //	fakeworld browser URL    opens URL as fakeworld.Visit does, and prints nothing
 //	fakebrowser URL          the same under another name: what $BROWSER wants, a program with one argument
 //
@@ -42,6 +43,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	}
 	if len(args) > 0 && args[0] == "browser" {
 		return browse(ctx, args[1:])
+	}
+	if len(args) > 0 && args[0] == "entra" {
+		return serveEntra(ctx, args[1:], stdin, stdout)
 	}
 	return serve(ctx, args, stdin, stdout)
 }
@@ -96,6 +100,11 @@ func serve(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer
 		return err
 	}
 	where := map[string]any{"server": w.ServerURL(), "servers": w.ServerURLs(), "issuer": w.Issuer(), "control": w.ControlURL()}
+	return announce(ctx, where, stdin, stdout)
+}
+
+// announce says where the world is, and waits for its end.
+func announce(ctx context.Context, where map[string]any, stdin io.Reader, stdout io.Writer) error {
 	if err := json.NewEncoder(stdout).Encode(where); err != nil {
 		return err
 	}
