@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -192,7 +193,7 @@ func (h *Helper) blocked(ctx context.Context, server string, si state.SignIn, be
 func (h *Helper) start(s subject, si state.SignIn, refused credential.Secret) error {
 	ready, err := restarts(h.Book, si, h.Now())
 	if err != nil || !ready {
-		return err
+		return h.unwritable(err)
 	}
 	if err := h.Book.Writable(); err != nil {
 		return err
@@ -202,6 +203,14 @@ func (h *Helper) start(s subject, si state.SignIn, refused credential.Secret) er
 		return credential.Fail(credential.Internal, "cannot start the refresh process", err)
 	}
 	return nil
+}
+
+// unwritable says of a failure to lock or mark, where that is the reason, that nothing can be stored in the home.
+func (h *Helper) unwritable(err error) error {
+	if err == nil || credential.KindOf(err) != credential.Internal {
+		return err
+	}
+	return cmp.Or(h.Book.Writable(), err)
 }
 
 // rest waits for d or the end of ctx, whichever comes first.

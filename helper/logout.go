@@ -20,6 +20,7 @@ func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, err
 	}
 	var out []string
 	var bad []error
+	known := false
 	for _, s := range servers {
 		if url != "" && s.URL != url {
 			continue
@@ -29,10 +30,14 @@ func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, err
 		if len(gone) == 0 {
 			continue
 		}
+		known = true
+		if err := h.leave(ctx, s, left, gone); err != nil {
+			bad = append(bad, err)
+			continue
+		}
 		out = append(out, s.URL)
-		bad = append(bad, h.leave(ctx, s, left, gone))
 	}
-	if len(out) == 0 && url != "" {
+	if !known && url != "" {
 		return nil, h.fail(credential.NotFound, url, "nobody is signed in to "+url)
 	}
 	return out, errors.Join(bad...)
@@ -41,11 +46,14 @@ func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, err
 // leave takes accounts off a server and ends the sign-ins that serve nobody any more.
 func (h *Helper) leave(ctx context.Context, s state.Server, left, gone []state.Account) error {
 	err := h.Cache.Unpoint(func(p cache.Pointer) bool { return p.URL == s.URL })
+	s.Accounts = left
 	if len(left) == 0 {
 		err = errors.Join(err, h.Book.DropServer(s.URL))
 	} else {
-		s.Accounts = left
 		err = errors.Join(err, h.Book.PutServer(s))
+	}
+	if err != nil { // before anything is revoked that would still be listed here
+		return h.unwritable(err)
 	}
 	for _, a := range gone {
 		tokenID := credential.TokenID(a.SignIn, s.URL, s.Resource, a.Scopes)

@@ -20,7 +20,7 @@ func (h *Helper) offer(ctx context.Context, s subject, a Ask, cause error) (cred
 	}
 	mine, err := h.claimPrompt(a.Query)
 	if err != nil {
-		return credential.Token{}, err
+		return credential.Token{}, h.unwritable(err)
 	}
 	if !mine {
 		return credential.Token{}, h.fail(credential.Prompting, a.Query.URL, "a sign-in for "+a.Query.URL+" was offered less than "+credential.PromptRest.String()+" ago")

@@ -67,7 +67,7 @@ func (h *Helper) locked(ctx context.Context, name string, patience time.Duration
 	h.Trace("lock: waiting for " + name)
 	held, err := cache.Lock(wait, path)
 	if err != nil {
-		return err
+		return h.unwritable(err)
 	}
 	defer held.Release()
 	return do()

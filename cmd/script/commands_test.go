@@ -27,6 +27,7 @@ func commands() map[string]command {
 		"intact":     plainly(intact),
 		"secretless": plainly(secretless),
 		"rewrite":    plainly(rewrite),
+		"redirect":   plainly(redirectOf),
 	}
 }
 

@@ -206,3 +206,17 @@ func get(url string) ([]byte, error) {
 	defer resp.Body.Close()
 	return io.ReadAll(resp.Body)
 }
+
+// redirectOf NAME URL asks for a page without following it, and puts where it redirects to into an environment variable.
+func redirectOf(ts *testscript.TestScript, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: redirect NAME URL")
+	}
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Get(args[1])
+	ts.Check(err)
+	defer resp.Body.Close()
+	to, err := resp.Location()
+	ts.Check(err)
+	ts.Setenv(args[0], to.String())
+}
