@@ -180,7 +180,7 @@ func (h *Helper) blocked(ctx context.Context, server string, si state.SignIn, be
 		return err
 	}
 	deadline, _ := ctx.Deadline()
-	if si.Attempts > before || si.NextTry.After(deadline) {
+	if si.Attempts > before || si.Resting(h.Now().Add(time.Until(deadline))) {
 		e := si.LastError.Err()
 		e.Server = server
 		e.RetryAfter = max(si.NextTry.Sub(h.Now()), 0).Round(time.Second)

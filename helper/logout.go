@@ -43,30 +43,36 @@ func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, err
 	return out, errors.Join(bad...)
 }
 
-// leave takes accounts off a server and ends the sign-ins that serve nobody any more.
+// leave ends the sign-ins of accounts that serve nobody else and takes the accounts off the server. One whose sign-in
+// cannot be removed (the keychain is locked) stays listed, so that logging out can be tried again.
 func (h *Helper) leave(ctx context.Context, s state.Server, left, gone []state.Account) error {
-	err := h.Cache.Unpoint(func(p cache.Pointer) bool { return p.URL == s.URL })
+	bad := h.Cache.Unpoint(func(p cache.Pointer) bool { return p.URL == s.URL })
+	for _, a := range gone {
+		if err := h.leaveAccount(ctx, s, a); err != nil {
+			left, bad = append(left, a), errors.Join(bad, err)
+		}
+	}
 	s.Accounts = left
 	if len(left) == 0 {
-		err = errors.Join(err, h.Book.DropServer(s.URL))
+		bad = errors.Join(bad, h.Book.DropServer(s.URL))
 	} else {
-		err = errors.Join(err, h.Book.PutServer(s))
+		bad = errors.Join(bad, h.Book.PutServer(s))
 	}
-	if err != nil { // before anything is revoked that would still be listed here
-		return h.unwritable(err)
+	return h.unwritable(bad)
+}
+
+func (h *Helper) leaveAccount(ctx context.Context, s state.Server, a state.Account) error {
+	users, err := h.Book.Serves(a.SignIn)
+	if err != nil {
+		return err
 	}
-	for _, a := range gone {
-		tokenID := credential.TokenID(a.SignIn, s.URL, s.Resource, a.Scopes)
-		err = errors.Join(err, h.Cache.Drop(a.SignIn, tokenID))
-		if users, uerr := h.Book.Serves(a.SignIn); uerr == nil && len(users) > 0 {
-			continue
-		}
-		err = errors.Join(err, h.locked(ctx, a.SignIn, credential.LockWait, func() error {
-			h.revoke(ctx, s, a)
-			return h.dropSignIn(ctx, a.SignIn)
-		}))
+	if slices.ContainsFunc(users, func(u state.Server) bool { return u.URL != s.URL }) {
+		return h.Cache.Drop(a.SignIn, credential.TokenID(a.SignIn, s.URL, s.Resource, a.Scopes))
 	}
-	return err
+	return h.locked(ctx, a.SignIn, credential.LockWait, func() error {
+		h.revoke(ctx, s, a)
+		return h.dropSignIn(ctx, a.SignIn)
+	})
 }
 
 // revoke tells the authorization server, which may be unreachable: the sign-in is forgotten here all the same.

@@ -84,7 +84,7 @@ func (h *Helper) refreshLocked(ctx context.Context, r Renewal) error {
 		h.Trace("refresh: a sibling has just done it")
 		return nil
 	}
-	if now.Before(s.signIn.NextTry) {
+	if s.signIn.Resting(now) {
 		h.Trace("refresh: not before " + s.signIn.NextTry.Format(time.RFC3339))
 		return nil
 	}

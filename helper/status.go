@@ -66,7 +66,7 @@ func (h *Helper) line(server state.Server, a state.Account) (Line, error) {
 		RefreshObtained: si.RefreshObtained, RefreshExpires: si.RefreshExpires, HasRefresh: err == nil && !si.NoRefresh,
 		Keychain: si.Tier, HotKey: h.Cache.Tier(), LastRefresh: si.LastRefresh, LastError: si.LastError,
 	}
-	if si.NextTry.After(h.Now()) {
+	if si.Resting(h.Now()) {
 		l.NextTry = si.NextTry
 	}
 	if errors.Is(err, state.ErrNone) {

@@ -73,7 +73,7 @@ func (w Warm) cold(why string) error {
 // none while one is at work and none before the time that the last failure asked for. Losing a race here costs a process that finds nothing
 // to do, never a second token request.
 func restarts(book state.Book, si state.SignIn, now time.Time) (bool, error) {
-	if now.Before(si.NextTry) {
+	if si.Resting(now) {
 		return false, nil
 	}
 	gate, err := book.LockPath(si.ID + ".start")

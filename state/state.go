@@ -83,6 +83,11 @@ type SignIn struct {
 	Dead            *Dead                `json:"dead,omitempty"`
 }
 
+// Resting reports whether no attempt may begin at now. What a clock has said that was ahead of now's does not count.
+func (s SignIn) Resting(now time.Time) bool {
+	return now.Before(s.NextTry) && (s.LastError == nil || !now.Before(s.LastError.At.Add(-credential.ClockTolerance)))
+}
+
 // Failure is how an attempt ended.
 type Failure struct {
 	Kind string    `json:"kind"` // credential.Kind.String
