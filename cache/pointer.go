@@ -3,7 +3,6 @@ package cache
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"os"
 	"strconv"
@@ -14,19 +13,19 @@ import (
 const (
 	pointerFolder = "pointers"
 	pointerSize   = 16       // bytes of a question's hash
-	maxPointer    = 64 << 10 // bytes; a URL of 4096 bytes, escaped, takes less than half
+	maxPointer    = 64 << 10 // bytes; a URL has at most 4096
 )
 
 var errPointer = errors.New("its content is not a pointer")
 
 // Pointer leads from a question to its answer. There is no secret in it.
 type Pointer struct {
-	URL         string `json:"url"`     // canonical server URL of the question
-	SignIn      string `json:"sign_in"` // credential.SignInID
-	TokenID     string `json:"token"`   // credential.TokenID
-	Name        string `json:"name,omitempty"`
-	ConfigSize  int64  `json:"config_size,omitempty"`  // bytes of the config file it was resolved from
-	ConfigMTime int64  `json:"config_mtime,omitempty"` // and its change time in nanoseconds; 0 and 0: there was none
+	URL         string // canonical server URL of the question
+	SignIn      string // credential.SignInID
+	TokenID     string // credential.TokenID
+	Name        string // what a person calls the server
+	ConfigSize  int64  // bytes of the config file it was resolved from
+	ConfigMTime int64  // and its change time in nanoseconds; 0 and 0: there was none
 }
 
 // Lookup returns the pointer for a question: its URL, account, client and scopes in any order. It is ErrMiss where
@@ -107,12 +106,20 @@ func encodePointer(p Pointer) ([]byte, error) {
 	if err := checkIDs(p.SignIn, p.TokenID); err != nil {
 		return nil, err
 	}
-	return json.Marshal(p)
+	size, mtime := strconv.FormatInt(p.ConfigSize, 10), strconv.FormatInt(p.ConfigMTime, 10)
+	return packFields(p.URL, p.SignIn, p.TokenID, size, mtime, p.Name), nil
 }
 
 func decodePointer(data []byte) (Pointer, error) {
-	var p Pointer
-	if err := json.Unmarshal(data, &p); err != nil || p.URL == "" || checkIDs(p.SignIn, p.TokenID) != nil {
+	f, err := unpackFields(data, 6)
+	if err != nil {
+		return Pointer{}, errPointer
+	}
+	p := Pointer{URL: f[0], SignIn: f[1], TokenID: f[2], Name: f[5]}
+	var err1, err2 error
+	p.ConfigSize, err1 = strconv.ParseInt(f[3], 10, 64)
+	p.ConfigMTime, err2 = strconv.ParseInt(f[4], 10, 64)
+	if err := errors.Join(err1, err2, checkIDs(p.SignIn, p.TokenID)); err != nil || p.URL == "" {
 		return Pointer{}, errPointer
 	}
 	return p, nil

@@ -71,13 +71,16 @@ func TestAPointerOfAnotherURLMisses(t *testing.T) {
 	}
 }
 
+func fields(f ...string) string { return string(packFields(f...)) }
+
 func TestDamagedPointers(t *testing.T) {
 	s, _ := newStore(t)
 	q := credential.Query{URL: server}
 	for _, text := range []string{
-		"", "{", "null", "[]", "{}", `{"url":"` + server + `"}`, strings.Repeat(" ", maxPointer+1),
-		`{"url":"` + server + `","sign_in":"../../../../etc/pa","token":"` + token1 + `"}`,
-		`{"url":"` + server + `","sign_in":"` + signInA + `","token":"` + strings.ToUpper(signInA) + `"}`,
+		"", "{", "null", strings.Repeat(" ", maxPointer+1), fields(server), fields("", signInA, token1, "0", "0", ""),
+		fields(server, "../../../../etc/pa", token1, "0", "0", ""), fields(server, signInA, strings.ToUpper(signInA), "0", "0", ""),
+		fields(server, signInA, token1, "x", "0", ""), fields(server, signInA, token1, "0", "1e3", ""),
+		fields(server, signInA, token1, "0", "0", "") + "\xff",
 	} {
 		point(t, s, q, pointer)
 		if err := os.WriteFile(s.pointerPath(q), []byte(text), 0o600); err != nil {
@@ -170,7 +173,7 @@ func FuzzPointer(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, seed := range []string{string(data), "{}", "null", `{"url":"x","sign_in":"..","token":""}`} {
+	for _, seed := range []string{string(data), "", "null", fields("x", "..", "", "0", "0", "")} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
-	"encoding/json"
 	"errors"
-	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 )
@@ -78,40 +76,35 @@ func open(key credential.Secret, n name, file []byte) (credential.Token, error) 
 	return decodeToken(plain)
 }
 
-// record is a token as JSON. It exists because a credential.Secret does not marshal.
-type record struct {
-	Access    string    `json:"access"`
-	Type      string    `json:"type,omitempty"`
-	Obtained  time.Time `json:"obtained,omitzero"`
-	Expiry    time.Time `json:"expiry,omitzero"`
-	RefreshAt time.Time `json:"refresh_at,omitzero"`
-	Scopes    []string  `json:"scopes,omitempty"`
-	Account   string    `json:"account,omitempty"`
-	Issuer    string    `json:"issuer,omitempty"`
-	Resource  string    `json:"resource,omitempty"`
-	Server    string    `json:"server,omitempty"`
-}
-
 // encodeToken refuses an access token that could not be handed out, so that none gets as far as the disk.
 func encodeToken(t credential.Token) ([]byte, error) {
 	if !credential.CheckBearer(t.Access.Reveal()) {
 		return nil, credential.Fail(credential.Internal, "an access token that no header can carry is not cached", nil)
 	}
-	return json.Marshal(record{
-		Access: t.Access.Reveal(), Type: t.Type,
-		Obtained: t.Obtained.UTC(), Expiry: t.Expiry.UTC(), RefreshAt: t.RefreshAt.UTC(),
-		Scopes: t.Scopes, Account: t.Account, Issuer: t.Issuer, Resource: t.Resource, Server: t.Server,
-	})
+	obtained, err1 := timeField(t.Obtained)
+	expiry, err2 := timeField(t.Expiry)
+	refreshAt, err3 := timeField(t.RefreshAt)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, err
+	}
+	fields := []string{t.Access.Reveal(), t.Type, obtained, expiry, refreshAt, t.Account, t.Issuer, t.Resource, t.Server}
+	return packFields(append(fields, t.Scopes...)...), nil
 }
 
 func decodeToken(plain []byte) (credential.Token, error) {
-	var r record
-	if err := json.Unmarshal(plain, &r); err != nil || !credential.CheckBearer(r.Access) {
-		return credential.Token{}, errToken // the JSON error could quote the content
+	f, err := unpackFields(plain, 9)
+	if err != nil || !credential.CheckBearer(f[0]) {
+		return credential.Token{}, errToken
+	}
+	obtained, err1 := fieldTime(f[2])
+	expiry, err2 := fieldTime(f[3])
+	refreshAt, err3 := fieldTime(f[4])
+	if errors.Join(err1, err2, err3) != nil {
+		return credential.Token{}, errToken
 	}
 	return credential.Token{
-		Access: credential.NewSecret(r.Access), Type: r.Type,
-		Obtained: r.Obtained, Expiry: r.Expiry, RefreshAt: r.RefreshAt,
-		Scopes: r.Scopes, Account: r.Account, Issuer: r.Issuer, Resource: r.Resource, Server: r.Server,
+		Access: credential.NewSecret(f[0]), Type: f[1],
+		Obtained: obtained, Expiry: expiry, RefreshAt: refreshAt,
+		Account: f[5], Issuer: f[6], Resource: f[7], Server: f[8], Scopes: append([]string(nil), f[9:]...),
 	}, nil
 }
