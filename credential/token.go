@@ -11,6 +11,9 @@ type Query struct {
 	ClientID  string   // OAuth client; empty means the one of the sign-in
 	Scopes    []string // scopes asked for besides the approved ones (--scope)
 	Challenge string   // a WWW-Authenticate value to answer (--challenge)
+	Identity  string   // kind of the machine identity that must answer (--identity); empty: see helper.Machine
+	Tenant    string   // tenant of that identity, where the identity provider has tenants (--tenant)
+	Principal string   // what the environment says about a machine identity, without a secret; empty: nothing
 }
 
 // Token is one access token (RFC 6749 section 5.1) with what we know of it.
