@@ -27,7 +27,7 @@ type torment struct {
 	hurt   func() *user
 	heal   func()
 	server string
-	coldly bool // the hot key is of no use either: see suffers
+	sealed bool // the component is the keychain: a cached token whose key is not hot is out of reach too
 }
 
 // suffers signs in, has the component stop, and wants warm gets unaffected and right, a cold one to end in time with one
@@ -45,6 +45,9 @@ func suffers(t *testing.T, u *user, x torment) {
 	}
 	t.Cleanup(heal)
 	warm(t, hurt, x, token)
+	if x.sealed {
+		cold(t, hurt, x, "without a hot key", func() { hurt.loseHotKey("revoke") })
+	}
 	cold(t, hurt, x, "without a token", func() { hurt.must("erase", x.server) })
 	if r := hurt.run("status"); r.code != 0 || r.took > warmLimit*5 {
 		t.Errorf("status: %d after %v\n%s", r.code, r.took, r.stderr)
@@ -104,21 +107,21 @@ func TestBusThatNeverAnswers(t *testing.T) {
 	u, _, w := atDesktop(t)
 	silentSocket(t, u.path("silent"))
 	hurt := u.with("DBUS_SESSION_BUS_ADDRESS=unix:path=" + u.path("silent"))
-	suffers(t, u, torment{name: "D-Bus never answers", server: w.ServerURL(), code: 6, words: []string{"bus"},
+	suffers(t, u, torment{name: "D-Bus never answers", server: w.ServerURL(), code: 6, words: []string{"bus"}, sealed: true,
 		hurt: func() *user { return hurt }, heal: func() {}})
 }
 
 func TestLockedKeyring(t *testing.T) {
 	t.Parallel()
 	u, d, w := atDesktop(t)
-	suffers(t, u, torment{name: "locked keyring, DISPLAY set", server: w.ServerURL(), code: 6, words: []string{"locked", "unlock"},
+	suffers(t, u, torment{name: "locked keyring, DISPLAY set", server: w.ServerURL(), code: 6, words: []string{"locked", "unlock"}, sealed: true,
 		hurt: func() *user { d.lock(); return u.with("DISPLAY=:99") }, heal: d.unlock})
 }
 
 func TestStoppedKeyringDaemon(t *testing.T) {
 	t.Parallel()
 	u, d, w := atDesktop(t)
-	suffers(t, u, torment{name: "keyring daemon stopped", server: w.ServerURL(), code: 6, words: []string{"Secret Service"},
+	suffers(t, u, torment{name: "keyring daemon stopped", server: w.ServerURL(), code: 6, words: []string{"Secret Service"}, sealed: true,
 		hurt: func() *user { d.signal(syscall.SIGSTOP); return u }, heal: func() { d.signal(syscall.SIGCONT) }})
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -273,4 +274,32 @@ func silentSocket(t *testing.T, path string) {
 			go func() { _, _ = io.Copy(io.Discard, conn) }()
 		}
 	}()
+}
+
+func (u *user) read(name string) string {
+	u.t.Helper()
+	data, err := os.ReadFile(u.path(name))
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	return string(data)
+}
+
+// contents are the files of the product's directory but for locks and marks, which change when nothing is decided.
+func (u *user) contents() map[string]string {
+	u.t.Helper()
+	out := map[string]string{}
+	err := filepath.WalkDir(u.dir(), func(path string, d fs.DirEntry, err error) error {
+		name, _ := filepath.Rel(u.dir(), path)
+		if err != nil || !d.Type().IsRegular() || strings.HasPrefix(name, "locks/") || strings.HasPrefix(name, "marks/") {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		out[name] = string(data)
+		return err
+	})
+	if err != nil || len(out) < 3 {
+		u.t.Fatalf("%d files: %v", len(out), err)
+	}
+	return out
 }
