@@ -45,6 +45,7 @@ type Error struct {
 	Server     string        // the server URL, where the hint should name it
 	Code       string        // the OAuth error code (RFC 6749 section 5.2) or vendor code, where there is one
 	RetryAfter time.Duration // Throttled: how long the server asked us to wait; 0: it did not say
+	Claims     string        // StepUp: what the sign-in has to prove, as JSON for the claims parameter (Entra ID); may be empty
 	Err        error
 }
 

@@ -14,6 +14,8 @@ type Target struct {
 	Scopes    []string  // what to ask for, complete
 	Claims    string    // decoded claims challenge (JSON), or empty
 	Account   string    // label or login hint
+	User      string    // what the identity provider called the person before, or empty
+	Subject   string    // Answer.Subject of the sign-in, or empty
 	ClientID  string    // empty: the source registers or asks
 	Secret    Secret    // client secret given on the command line or by config, else empty
 	Endpoints Endpoints // of the issuer
@@ -43,6 +45,7 @@ type Answer struct {
 	ClientID       string    // the client that was used (registered, perhaps)
 	AuthMethod     string    // token endpoint authentication in use: none, client_secret_basic or client_secret_post
 	User           string    // what the identity provider calls the person, for display; may be empty
+	Subject        string    // what identifies the person there for good, where that is known; may be empty
 	RefreshExpires time.Time // known end of the refresh token; zero: unknown
 }
 

@@ -9,32 +9,12 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/microsoft"
 )
 
-// microsoftHosts are the sign-in hosts of Entra ID in its clouds, from MSAL's table of known authorities. The match is
-// exact: a host that only looks like one gets no exception from what the specification demands.
-var microsoftHosts = []string{
-	"login.microsoftonline.com",
-	"login.microsoftonline.us",
-	"login.partner.microsoftonline.cn",
-	"login.sovcloud-identity.fr",
-	"login.sovcloud-identity.de",
-	"login.sovcloud-identity.sg",
-}
-
-// Microsoft reports whether issuer is Entra ID: https, one of the hosts above, the default port. Its metadata is not
+// Microsoft reports whether issuer is Entra ID: https, one of its sign-in hosts, the default port. Its metadata is not
 // asked for: it has no RFC 8414 document, a template for an issuer, and does not announce PKCE.
-func Microsoft(issuer string) bool {
-	if credential.CheckEndpoint(issuer, "issuer") != nil {
-		return false
-	}
-	for _, host := range microsoftHosts {
-		if credential.Origin(issuer) == "https://"+host {
-			return true
-		}
-	}
-	return false
-}
+func Microsoft(issuer string) bool { return microsoft.SignInHost(issuer) }
 
 // serverMeta is the SDK's document with the member that it leaves out (RFC 8628 section 4).
 type serverMeta struct {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -27,7 +28,9 @@ const hold = credential.HTTPConnect + credential.HTTPToken
 // Redirect waits for one OAuth redirect on a port of 127.0.0.1 that the system chose. Everything else that arrives,
 // a wrong state included, is answered with 404 and does not end the wait: other programs can reach the port too.
 type Redirect struct {
-	listener net.Listener
+	host     string // as the browser names it, with the port
+	path     string
+	form     bool // the answer may come as a form post
 	server   *http.Server
 	state    string
 	hold     time.Duration
@@ -37,23 +40,45 @@ type Redirect struct {
 
 // Arrival is a redirect with the right state. Its page stays open until Done is called.
 type Arrival struct {
-	Values  url.Values // the query of the redirect
+	Values  url.Values // the parameters of the redirect
 	outcome chan error
 }
 
 // Listen starts to wait for a redirect that carries state. Close it when the sign-in is over.
 func Listen(state string) (*Redirect, error) {
+	r := &Redirect{path: path, state: state, hold: hold, arrivals: make(chan Arrival, 1)}
+	l, err := r.listen()
+	if err == nil {
+		r.host = l.Addr().String()
+	}
+	return r, err
+}
+
+// ListenLocalhost is Listen for authorization servers that know this machine as http://localhost without a path, with
+// any port, and nothing else (Entra ID), which RFC 8252 section 8.3 advises against: another user's program may listen
+// on the other address that the name has, and PKCE makes what it hears worthless. The answer may also come as a form
+// post (OAuth 2.0 Form Post Response Mode), which keeps the code out of the browser's history.
+func ListenLocalhost(state string) (*Redirect, error) {
+	r := &Redirect{path: "/", form: true, state: state, hold: hold, arrivals: make(chan Arrival, 1)}
+	l, err := r.listen()
+	if err == nil {
+		_, port, _ := net.SplitHostPort(l.Addr().String())
+		r.host = "localhost:" + port
+	}
+	return r, err
+}
+
+func (r *Redirect) listen() (net.Listener, error) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, credential.Fail(credential.Internal, "cannot open a port on 127.0.0.1 for the browser", err)
 	}
-	r := &Redirect{listener: l, state: state, hold: hold, arrivals: make(chan Arrival, 1)}
 	r.server = serve(l, http.HandlerFunc(r.handle))
-	return r, nil
+	return l, nil
 }
 
 // URI is the redirect_uri to send.
-func (r *Redirect) URI() string { return "http://" + r.listener.Addr().String() + path }
+func (r *Redirect) URI() string { return "http://" + r.host + strings.TrimSuffix(r.path, "/") }
 
 // Wait returns the redirect, once. When ctx ends first, its error is returned.
 func (r *Redirect) Wait(ctx context.Context) (Arrival, error) {
@@ -72,7 +97,7 @@ func (a Arrival) Done(err error) { a.outcome <- err }
 func (r *Redirect) Close() { shut(r.server) }
 
 func (r *Redirect) handle(w http.ResponseWriter, req *http.Request) {
-	values := req.URL.Query()
+	values := r.values(w, req)
 	if !r.addressed(req) || !r.expected(values) || !r.taken.CompareAndSwap(false, true) {
 		writePage(w, http.StatusNotFound, notHere)
 		return
@@ -90,9 +115,22 @@ func (r *Redirect) handle(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
+// values are the parameters of the answer: the query, or the form of a form post.
+func (r *Redirect) values(w http.ResponseWriter, req *http.Request) url.Values {
+	if req.Method != http.MethodPost || !r.form {
+		return req.URL.Query()
+	}
+	req.Body = http.MaxBytesReader(w, req.Body, maxHeader)
+	if req.ParseForm() != nil {
+		return nil
+	}
+	return req.PostForm
+}
+
 // addressed refuses what a page of another site could cause by DNS rebinding: the Host is ours, literally.
 func (r *Redirect) addressed(req *http.Request) bool {
-	return req.Method == http.MethodGet && req.URL.Path == path && req.Host == r.listener.Addr().String()
+	method := req.Method == http.MethodGet || req.Method == http.MethodPost && r.form
+	return method && req.URL.Path == r.path && req.Host == r.host
 }
 
 // expected compares the state in constant time. A state that is given twice is nobody's (RFC 6749 section 3.1).

@@ -268,7 +268,7 @@ func TestPasted(t *testing.T) {
 		"another address":    {func(l string) string { return "https://evil.example/callback?" + query(l) }, credential.BadInput},
 		"nothing":            {func(string) string { return " " }, credential.BadInput},
 		"a control":          {func(l string) string { return l + "\x1b" }, credential.BadInput},
-		"too much":           {func(l string) string { return l + strings.Repeat("a", maxPasted) }, credential.BadInput},
+		"too much":           {func(l string) string { return l + strings.Repeat("a", 16<<10) }, credential.BadInput},
 		"a bad escape":       {func(string) string { return "code=%zz" }, credential.BadInput},
 	} {
 		s, a := newServer(t), newAsker(t)
