@@ -21,6 +21,7 @@ type Ask struct {
 	Force    bool              // a server has refused the caller's token: that one does not serve
 	Refused  credential.Secret // which one, with Force; zero: the cached one, whatever it is
 	Scopes   []string          // of a challenge
+	Claims   string            // of a challenge: JSON for the claims parameter
 	until    time.Time         // the end of Wait
 }
 
@@ -35,6 +36,11 @@ const (
 func (h *Helper) Get(ctx context.Context, a Ask) (credential.Token, error) {
 	a.until = time.Now().Add(a.Wait)
 	s, err := h.resolve(a.Query)
+	if m, merr := h.machine(a, err); merr != nil {
+		return credential.Token{}, merr
+	} else if m != nil {
+		return h.getMachine(ctx, a, m)
+	}
 	if err != nil {
 		if !person(err) || a.Quiet && credential.KindOf(err) == credential.NotFound {
 			return credential.Token{}, err
@@ -55,7 +61,7 @@ func (h *Helper) Get(ctx context.Context, a Ask) (credential.Token, error) {
 		a.Refused = t.Access
 	}
 	if err == nil && a.serves(t, h.Now()) {
-		h.answered(a.Query, s, t)
+		h.answered(a, s, t)
 		return t, nil
 	}
 	t, err = h.await(ctx, s, a)
@@ -122,14 +128,14 @@ func (h *Helper) readCold(ctx context.Context, s subject) (credential.Token, err
 }
 
 // answered leaves the pointer for the next warm get, and starts a refresh when the token is in its window.
-func (h *Helper) answered(q credential.Query, s subject, t credential.Token) {
+func (h *Helper) answered(a Ask, s subject, t credential.Token) {
 	h.Trace("cache: a token that is valid for " + t.Left(h.Now()))
-	h.point(q, s)
+	h.point(a.Query, s)
 	if !t.Due(h.Now()) {
 		return
 	}
 	if ready, _ := restarts(h.Book, s.signIn, h.Now()); ready {
-		if err := h.Launch(RefreshArgs(s.query(), "", true)...); err != nil {
+		if err := h.Launch(RefreshArgs(s.query(), "", a.Prompt)...); err != nil {
 			h.Trace("refresh: cannot start: " + err.Error())
 		}
 	}
@@ -158,7 +164,7 @@ func (h *Helper) await(ctx context.Context, s subject, a Ask) (credential.Token,
 		}
 		t, err := h.read(ctx, s)
 		if err == nil && a.serves(t, h.Now()) {
-			h.answered(a.Query, s, t)
+			h.answered(a, s, t)
 			return t, nil
 		}
 		if err := h.blocked(ctx, s.server.URL, si, before); err != nil {

@@ -30,7 +30,7 @@ func (c refreshCmd) Run(ctx context.Context, s streams) error {
 	// SIGTERM at the wrong moment must not lose a rotated refresh token: the work is short and bounded.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), credential.LockWait+credential.RefreshTotal)
 	defer cancel()
-	return w.helper.Refresh(ctx, helper.Renewal{Query: q, Refused: c.Refused, Prompt: c.Prompt != "" && w.prompt(c.Prompt, c.URL)})
+	return w.helper.Refresh(ctx, helper.Renewal{Query: q, Refused: c.Refused, Prompt: c.Prompt != "" && w.prompt("", c.URL)})
 }
 
 // offerCmd is the detached sign-in that a get offers.
