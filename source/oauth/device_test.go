@@ -12,6 +12,8 @@ import (
 	"github.com/mcp-credential/mcp-credential/source"
 )
 
+const goodDevice = `{"device_code":"dc","user_code":"AB-\u001bCD","verification_uri":"https://as.example/device","verification_uri_complete":"https://as.example/device?c=AB","expires_in":600,"interval":7}`
+
 func TestDevice(t *testing.T) {
 	s, a, p := newServer(t), newAsker(t), &person{t: t, way: source.Device}
 	s.device = goodDevice

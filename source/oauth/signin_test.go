@@ -287,5 +287,3 @@ func TestPasted(t *testing.T) {
 		}
 	}
 }
-
-const goodDevice = `{"device_code":"dc","user_code":"AB-\u001bCD","verification_uri":"https://as.example/device","verification_uri_complete":"https://as.example/device?c=AB","expires_in":600,"interval":7}`
