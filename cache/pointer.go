@@ -28,7 +28,7 @@ type Pointer struct {
 	ConfigMTime int64  // and its change time in nanoseconds; 0 and 0: there was none
 }
 
-// Lookup returns the pointer for a question: its URL, account, client and scopes in any order. It is ErrMiss where
+// Lookup returns the pointer for a question: its URL, account, client, machine identity and scopes in any order. It is ErrMiss where
 // nobody has answered that question yet, where the file answers another one, and for a bare origin, whose answer
 // depends on all the servers that are known.
 func (s *Store) Lookup(q credential.Query) (Pointer, error) {
@@ -82,7 +82,7 @@ func (s *Store) pointerPath(q credential.Query) string {
 // an account label may hold any character.
 func questionID(q credential.Query) string {
 	var text []byte
-	for _, part := range append([]string{q.URL, q.Account, q.ClientID}, credential.SortScopes(q.Scopes)...) {
+	for _, part := range append([]string{q.URL, q.Account, q.ClientID, q.Identity, q.Tenant, q.Principal}, credential.SortScopes(q.Scopes)...) {
 		text = strconv.AppendInt(text, int64(len(part)), 10)
 		text = append(append(text, ':'), part...)
 	}

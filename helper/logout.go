@@ -37,6 +37,10 @@ func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, err
 		}
 		out = append(out, s.URL)
 	}
+	if account == "" {
+		gone, err := h.dropMachines(ctx, url)
+		out, bad, known = append(out, gone...), append(bad, err), known || len(gone) > 0
+	}
 	if !known && url != "" {
 		return nil, h.fail(credential.NotFound, url, "nobody is signed in to "+url)
 	}

@@ -18,15 +18,21 @@ const (
 	OfferCommand   = "offer"
 )
 
-// RefreshArgs is the command line of a detached refresh. refused is the fingerprint of a token that must not be
+// RefreshArgs is the command line of a detached refresh. Client, tenant, identity and scopes of q are those of a machine
+// identity: a sign-in has them in its record. refused is the fingerprint of a token that must not be
 // answered again, or empty. prompt lets the process offer a sign-in when it finds that only a person can help.
 func RefreshArgs(q credential.Query, refused string, prompt bool) []string {
 	args := []string{RefreshCommand, q.URL}
 	if q.Account != "" {
 		args = append(args, "--account="+q.Account)
 	}
-	if refused != "" {
-		args = append(args, "--refused="+refused)
+	for _, flag := range [][2]string{{"--client-id=", q.ClientID}, {"--tenant=", q.Tenant}, {"--identity=", q.Identity}, {"--refused=", refused}} {
+		if flag[1] != "" {
+			args = append(args, flag[0]+flag[1])
+		}
+	}
+	for _, s := range q.Scopes {
+		args = append(args, "--scope="+s)
 	}
 	if prompt {
 		args = append(args, "--prompt=once")
@@ -45,6 +51,11 @@ type Renewal struct {
 // process of its own, because hosts kill a helper after ten seconds and a killed refresh would lose the rotated token.
 func (h *Helper) Refresh(ctx context.Context, r Renewal) error {
 	s, err := h.resolve(r.Query)
+	if m, merr := h.machine(Ask{Query: r.Query}, err); merr != nil {
+		return merr
+	} else if m != nil {
+		return h.refreshMachine(ctx, r.Query, m)
+	}
 	if err != nil {
 		return err
 	}

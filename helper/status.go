@@ -16,6 +16,7 @@ type Line struct {
 	Name            string         `json:"name"`
 	Account         string         `json:"account,omitempty"`
 	User            string         `json:"user,omitempty"`
+	Identity        string         `json:"identity,omitempty"` // kind of a machine identity; empty: a sign-in
 	Issuer          string         `json:"issuer,omitempty"`
 	Resource        string         `json:"resource,omitempty"`
 	ClientID        string         `json:"client_id,omitempty"`
@@ -55,7 +56,29 @@ func (h *Helper) Status(_ context.Context) ([]Line, error) {
 			lines = append(lines, line)
 		}
 	}
+	for _, m := range h.machinesAt("") {
+		lines = append(lines, h.machineLine(m))
+	}
 	return lines, err
+}
+
+// machineLine tells how a machine identity fares. A token under a derived key counts as sealed: only the identity itself
+// can open it.
+func (h *Helper) machineLine(m state.Machine) Line {
+	l := Line{
+		Server: m.Server, Name: hostOf(m.Server), Identity: m.Kind, Issuer: m.Endpoints.Issuer, Resource: m.Resource, ClientID: m.ClientID,
+		Scopes: notNil(m.Scopes), Granted: notNil(m.Granted), ApprovedAt: m.Created, ApprovedBy: "environment, flags or configuration",
+		Keychain: m.Tier, HotKey: h.Cache.Tier(), LastRefresh: m.LastRefresh, LastError: m.LastError, State: StateNone,
+	}
+	if m.NextTry.After(h.Now()) {
+		l.NextTry = m.NextTry
+	}
+	if m.Place == placeNone {
+		return l
+	}
+	t, err := h.Cache.Token(m.ID, m.Token)
+	l.Expiry, l.State = t.Expiry, h.lineState(m.SignIn, t, err)
+	return l
 }
 
 func (h *Helper) line(server state.Server, a state.Account) (Line, error) {

@@ -127,14 +127,15 @@ func (h *Helper) giftServer(g Gift, settings Settings, source string) (state.Ser
 // server is no error.
 func (h *Helper) Erase(ctx context.Context, q credential.Query, refused credential.Secret) error {
 	server, err := h.server(q)
+	m, _ := h.machine(Ask{Query: q}, err)
+	bad := []error{h.eraseMachines(ctx, q.URL, m, refused)}
 	if credential.KindOf(err) == credential.NotFound {
-		h.Trace("erase: an unknown server")
-		return nil
+		h.Trace("erase: no sign-in for the server")
+		return errors.Join(bad...)
 	}
 	if err != nil {
 		return err
 	}
-	var bad []error
 	for _, a := range server.Accounts {
 		if q.Account != "" && q.Account != a.Label {
 			continue

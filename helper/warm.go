@@ -27,6 +27,7 @@ type Hit struct {
 	Token   credential.Token
 	SignIn  string
 	Account string // label of the sign-in; known where Due is set
+	Machine bool   // the token belongs to a machine identity; known where Due is set
 	Due     bool   // in its refresh window, and the right to start the refresh is the caller's: it prints first, then starts
 }
 
@@ -60,6 +61,9 @@ func (w Warm) Get(q credential.Query) (Hit, error) {
 	if si, err := w.Book.SignIn(p.SignIn); err == nil {
 		hit.Account = si.Account
 		hit.Due, _ = restarts(w.Book, si, now) // a home that cannot be written to still serves what it has
+	} else if m, err := w.Book.Machine(p.SignIn); err == nil {
+		hit.Machine = true
+		hit.Due, _ = restarts(w.Book, m.SignIn, now)
 	}
 	return hit, nil
 }

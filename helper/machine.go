@@ -1,0 +1,254 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/cache"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/state"
+)
+
+// Machine is a process's own identity at an authorization server: a service principal, a workload, a managed identity.
+// There is no person, no sign-in and no refresh token: flags, environment and configuration say who it is, how it proves
+// that and which scopes it asks for. Nothing that a server publishes has a say in it.
+type Machine interface {
+	Principal() Principal
+	// Token makes one token request. Of t it uses the endpoints, where Principal.Lookup is set, and the claims. Errors
+	// are as those of source.Source.
+	Token(ctx context.Context, t credential.Target) (credential.Token, error)
+	// Key derives a data key from the secret that the process holds; the zero Secret where that is too short, or none.
+	Key(salt []byte) (credential.Secret, error)
+}
+
+// Principal says who a machine identity is and what it asks for, without a secret.
+type Principal struct {
+	Kind     string // secret, certificate, workload, ...
+	Issuer   string
+	ClientID string // empty: the system-assigned identity of the machine
+	Resource string
+	Scopes   []string
+	Lookup   bool // its token endpoint is found in the issuer's metadata
+}
+
+// machine returns the identity that answers instead of a sign-in; nil: a sign-in does, or a person. One that is named
+// by a flag or the configuration always answers. One that only the environment describes answers where nobody has
+// signed in to the server (unknown is why), never to git, which offers every host on earth, and not where a label was
+// asked for. What is wrong with that one matters only where no person can be asked instead.
+func (h *Helper) machine(a Ask, unknown error) (Machine, error) {
+	if h.Machine == nil {
+		return nil, nil
+	}
+	m, named, err := h.Machine(a.Query, h.Settings(a.Query.URL))
+	if named {
+		return m, h.about(a.Query.URL, err)
+	}
+	if kind := credential.KindOf(unknown); unknown == nil || kind != credential.NotFound && kind != credential.NoSignIn {
+		return nil, nil
+	}
+	if a.Quiet || a.Query.Account != "" {
+		return nil, nil
+	}
+	if err != nil && a.Prompt && h.Reachable() {
+		h.Trace("identity: " + err.Error())
+		return nil, nil
+	}
+	return m, h.about(a.Query.URL, err)
+}
+
+// about adds the server to an error that has none, for its hint.
+func (h *Helper) about(server string, err error) error {
+	var typed *credential.Error
+	if errors.As(err, &typed) && typed.Server == "" {
+		typed.Server = server
+	}
+	return err
+}
+
+// robot is one resolved question to a machine identity.
+type robot struct {
+	Machine
+	who    Principal
+	server string
+	record state.Machine
+}
+
+// robot finds the record of a machine identity at a server, or begins one.
+func (h *Helper) robot(server string, m Machine) (robot, error) {
+	r := robot{Machine: m, who: m.Principal(), server: server}
+	tokenID := credential.TokenID(r.who.Kind, server, r.who.Resource, r.who.Scopes)
+	id := credential.SignInID(r.who.Issuer, r.who.ClientID, "identity", tokenID)
+	var err error
+	r.record, err = h.Book.Machine(id)
+	if errors.Is(err, state.ErrNone) {
+		r.record = state.Machine{
+			Kind: r.who.Kind, Server: server, Scopes: r.who.Scopes, Token: tokenID,
+			SignIn: state.SignIn{ID: id, ClientID: r.who.ClientID, Resource: r.who.Resource, Created: h.Now(),
+				Endpoints: credential.Endpoints{Issuer: r.who.Issuer}},
+		}
+		return r, nil
+	}
+	return r, err
+}
+
+// subject is the robot as the parts that it shares with sign-ins see it.
+func (r robot) subject() subject {
+	return subject{server: state.Server{URL: r.server}, signIn: r.record.SignIn, tokenID: r.record.Token}
+}
+
+// getMachine answers a get for a machine identity. The token request happens here, not in a process of its own: there is
+// no refresh token that a killed process could lose. Of many processes one makes it, the others wait for its result.
+func (h *Helper) getMachine(ctx context.Context, a Ask, m Machine) (credential.Token, error) {
+	ctx, cancel := context.WithDeadline(ctx, a.until)
+	defer cancel()
+	before := -1
+	for pause := pollFirst; ; pause = min(pause*5/4, pollMost) {
+		r, err := h.robot(a.Query.URL, m)
+		if err != nil {
+			return credential.Token{}, err
+		}
+		t, err := h.readMachine(ctx, r)
+		if before < 0 {
+			before = r.record.Attempts
+			if a.Force && a.Refused.IsZero() {
+				a.Refused = t.Access
+			}
+		}
+		if err == nil && a.serves(t, h.Now()) {
+			h.answeredMachine(a.Query, r, t)
+			return t, nil
+		}
+		if err := h.blocked(ctx, r.server, r.record.SignIn, before); err != nil {
+			return credential.Token{}, err
+		}
+		t, done, err := h.fetch(ctx, a, r)
+		if done || err != nil {
+			return t, err
+		}
+		if rest(ctx, pause) != nil {
+			return credential.Token{}, h.fail(credential.StillRefreshing, r.server, "another process has been asking for a token for "+r.server+" for "+a.Wait.String())
+		}
+	}
+}
+
+// fetch makes the token request if no other process is at it and the last answer did not ask to wait; done: it has.
+func (h *Helper) fetch(ctx context.Context, a Ask, r robot) (t credential.Token, done bool, err error) {
+	if h.Now().Before(r.record.NextTry) {
+		return t, false, nil
+	}
+	path, err := h.Book.LockPath(r.record.ID)
+	if err != nil {
+		return t, false, err
+	}
+	held, ok, err := cache.TryLock(path)
+	if !ok || err != nil {
+		return t, false, err
+	}
+	defer held.Release()
+	now, err := h.robot(r.server, r.Machine) // again: a sibling may have been quicker
+	if err != nil || now.record.Attempts != r.record.Attempts {
+		return t, false, err
+	}
+	t, err = h.fetchLocked(ctx, a.Claims, &now)
+	if err == nil {
+		h.answeredMachine(a.Query, now, t)
+	}
+	return t, true, err
+}
+
+// fetchLocked makes the token request and records how it went. The caller holds the record's lock.
+func (h *Helper) fetchLocked(ctx context.Context, claims string, r *robot) (credential.Token, error) {
+	t, err := h.request(ctx, claims, r)
+	if err != nil {
+		return t, h.about(r.server, h.failedMachine(*r, err))
+	}
+	t.Server, t.Resource, t.Issuer = r.server, r.who.Resource, r.who.Issuer
+	if t.Account == "" {
+		t.Account = r.who.ClientID
+	}
+	if err := h.keepMachine(ctx, r, t); err != nil {
+		h.Warn("the token for " + r.server + " could not be kept: " + err.Error())
+	}
+	rec := &r.record
+	rec.Attempts++
+	rec.Failures, rec.NextTry, rec.LastError = 0, time.Time{}, nil
+	rec.LastRefresh, rec.Granted = h.Now(), t.Scopes
+	if err := h.Book.PutMachine(*rec); err != nil {
+		h.Warn(err.Error())
+	}
+	return t, nil
+}
+
+func (h *Helper) request(ctx context.Context, claims string, r *robot) (credential.Token, error) {
+	target := credential.Target{
+		Server: r.server, Resource: r.who.Resource, Scopes: r.who.Scopes, Claims: claims, ClientID: r.who.ClientID,
+		Endpoints: r.record.Endpoints,
+	}
+	if r.who.Lookup && target.Endpoints.Token == "" {
+		h.Trace("discovery: the metadata of " + r.who.Issuer)
+		var err error
+		if target.Endpoints, err = h.Issuer(ctx, r.who.Issuer); err != nil {
+			return credential.Token{}, err
+		}
+		r.record.Endpoints = target.Endpoints
+	}
+	h.Trace("identity: asking for a token as " + r.who.Kind)
+	return r.Token(ctx, target)
+}
+
+// failedMachine records a request that brought nothing, and the time before which nobody asks again. Settings can be
+// put right at any moment, so what they cause holds the next attempt up for a second only.
+func (h *Helper) failedMachine(r robot, err error) error {
+	rec := r.record
+	rec.Attempts++
+	rec.Failures++
+	rec.LastError = h.failure(err)
+	wait := backoff(rec.Failures, err)
+	if kind := credential.KindOf(err); kind != credential.Network && kind != credential.Throttled {
+		wait = time.Second
+	}
+	rec.NextTry = h.Now().Add(wait)
+	h.Trace("identity: failed: " + err.Error())
+	if werr := h.Book.PutMachine(rec); werr != nil {
+		return errors.Join(err, werr)
+	}
+	return err
+}
+
+// answeredMachine leaves the pointer for the next warm get, and starts a refresh when the token is in its window.
+func (h *Helper) answeredMachine(q credential.Query, r robot, t credential.Token) {
+	h.Trace("cache: a token that is valid for " + t.Left(h.Now()))
+	if r.record.Place != "" {
+		h.point(q, r.subject())
+	}
+	if !t.Due(h.Now()) {
+		return
+	}
+	if ready, _ := restarts(h.Book, r.record.SignIn, h.Now()); ready {
+		if err := h.Launch(RefreshArgs(q, "", false)...); err != nil {
+			h.Trace("refresh: cannot start: " + err.Error())
+		}
+	}
+}
+
+// refreshMachine refreshes ahead of time, in a process of its own.
+func (h *Helper) refreshMachine(ctx context.Context, q credential.Query, m Machine) error {
+	r, err := h.robot(q.URL, m)
+	if err != nil {
+		return err
+	}
+	return h.locked(ctx, r.record.ID, credential.LockWait, func() error {
+		r, err := h.robot(q.URL, m)
+		if err != nil {
+			return err
+		}
+		t, err := h.readMachine(ctx, r)
+		if err == nil && t.Valid(h.Now()) && !t.Due(h.Now()) || h.Now().Before(r.record.NextTry) {
+			h.Trace("refresh: a sibling has just done it, or it is too early")
+			return nil
+		}
+		_, err = h.fetchLocked(ctx, "", &r)
+		return err
+	})
+}
