@@ -23,6 +23,7 @@ var layout = map[string][]string{
 	"internal/detach":     {"credential", sys},
 	"internal/home":       {"credential"},
 	"internal/loopback":   {"credential"},
+	"internal/microsoft":  {"credential"},
 	"internal/webclient":  {"credential"},
 
 	// The front's world.
@@ -36,7 +37,7 @@ var layout = map[string][]string{
 	// The core's world.
 	"cache/keychain": {"credential", "internal/atomicfile", "internal/busguard", "github.com/99designs/keyring", "github.com/godbus/dbus/v5"},
 	"config":         {"credential", "github.com/pelletier/go-toml/v2"},
-	"discovery":      {"credential", "internal/webclient", "github.com/modelcontextprotocol/go-sdk/oauthex"},
+	"discovery":      {"credential", "internal/microsoft", "internal/webclient", "github.com/modelcontextprotocol/go-sdk/oauthex"},
 	"source":         {"credential"},
 	"source/oauth":   {"credential", "internal/loopback", "internal/webclient", "source"},
 	"cmd/core": {
