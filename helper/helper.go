@@ -93,8 +93,8 @@ type Helper struct {
 	Machine      func(q credential.Query, s Settings) (m Machine, named bool, err error)
 	KeychainKeys bool // the keychain holds the data keys of machine identities: it never asks (macOS)
 
-	Find     func(ctx context.Context, serverURL string, s Settings) (Found, error)
-	Issuer   func(ctx context.Context, issuer string) (credential.Endpoints, error)
+	Find   func(ctx context.Context, serverURL string, s Settings) (Found, error)
+	Issuer func(ctx context.Context, issuer string) (credential.Endpoints, error)
 
 	Launch    func(args ...string) error // starts a detached core process with these arguments
 	Reachable func() bool                // a person can be shown a browser from here
