@@ -37,4 +37,6 @@ func (a attempt) judge(values url.Values) (string, error) {
 }
 
 // parsePasted is loopback.ParsePasted.
-func parsePasted(text, redirect string) (url.Values, error) { return loopback.ParsePasted(text, redirect) }
+func parsePasted(text, redirect string) (url.Values, error) {
+	return loopback.ParsePasted(text, redirect)
+}

@@ -1,0 +1,172 @@
+// Package entra gets tokens from Microsoft Entra ID: for people by browser, by a code typed on another device, or
+// silently from a refresh token. It is the only importer of MSAL, which forms the requests; what goes over the wire, and
+// when, is decided in conversation.go. Discovery, storing, locking and approval are left to discovery and helper.
+package entra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/microsoft"
+	"github.com/mcp-credential/mcp-credential/source"
+)
+
+// Config says what a Source depends on. Client is required.
+type Config struct {
+	Client *http.Client                                     // of internal/webclient
+	Trace  func(string)                                     // told each step, without secrets; nil: nobody
+	Now    func() time.Time                                 // nil: time.Now
+	Sleep  func(ctx context.Context, d time.Duration) error // returns ctx's error when that ends first; nil: a timer
+	Jitter func() float64                                   // in [0,1); nil: math/rand/v2
+}
+
+// Source implements source.Source for people.
+type Source struct{ Config }
+
+var _ source.Source = (*Source)(nil)
+
+// New returns a Source that asks with c.Client.
+func New(c Config) *Source {
+	if c.Trace == nil {
+		c.Trace = func(string) {}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Sleep == nil {
+		c.Sleep = sleep
+	}
+	if c.Jitter == nil {
+		c.Jitter = rand.Float64
+	}
+	return &Source{Config: c}
+}
+
+// Silent spends g's refresh token, as source.Source says. The scopes are those that were asked for at the sign-in: the
+// ones that Entra echoes mix .default with names, which it refuses (AADSTS70011).
+func (s *Source) Silent(ctx context.Context, t credential.Target, g credential.Grant, _ string,
+	keep func(credential.Grant) error) (credential.Answer, error) {
+	if g.RefreshToken.IsZero() {
+		return credential.Answer{}, credential.Fail(credential.NoSignIn, "the sign-in has no refresh token", nil)
+	}
+	c, err := s.talk(t)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	kept := g
+	c.keep = func(rotated credential.Secret) error {
+		if !rotated.IsZero() {
+			kept.RefreshToken = rotated
+		}
+		return keep(kept)
+	}
+	account := account(c.authority, t)
+	app, err := c.app(t.ClientID, public.WithCache(cacheOf(c.authority, t.ClientID, account, g.RefreshToken)))
+	if err == nil {
+		_, err = app.AcquireTokenSilent(ctx, c.scopes, public.WithSilentAccount(account), public.WithClaims(t.Claims))
+	}
+	a, err := c.answer(t, err)
+	a.Grant = kept
+	if err != nil {
+		a.Grant = credential.Grant{}
+		return a, both(err, c.keepErr)
+	}
+	return a, c.keepErr
+}
+
+func both(err, keepErr error) error {
+	if keepErr == nil {
+		return err
+	}
+	return fmt.Errorf("%w; and %w", err, keepErr)
+}
+
+// Interactive signs a person in within credential.SignInTotal, as source.Source says.
+func (s *Source) Interactive(ctx context.Context, t credential.Target, ui source.UI) (credential.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, credential.SignInTotal)
+	defer cancel()
+	c, err := s.talk(t)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	c.keep = func(fresh credential.Secret) error { c.fresh = fresh; return nil }
+	app, err := c.app(t.ClientID)
+	if err != nil {
+		return credential.Answer{}, c.fault(err)
+	}
+	var a credential.Answer
+	switch ui.Way() {
+	case source.Device:
+		a, err = c.device(ctx, app, t, ui)
+	case source.NoBrowser:
+		a, err = c.pasted(ctx, app, t, ui)
+	default:
+		a, err = c.browser(ctx, app, t, ui)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = ended(ctx.Err())
+	}
+	a.Grant.RefreshToken = c.fresh
+	return a, err
+}
+
+// ended says that a sign-in was over before the person was.
+func ended(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return credential.Fail(credential.NoSignIn, "nobody finished the sign-in in time", err)
+	}
+	return credential.Fail(credential.NoSignIn, "the sign-in was given up", err)
+}
+
+// Revoke does nothing: Entra ID has no endpoint for it (RFC 7009). The person ends sessions at myaccount.microsoft.com.
+func (s *Source) Revoke(context.Context, credential.Target, credential.Grant, string) error {
+	return nil
+}
+
+// talk begins a conversation with the authority of a target, which must be on the allow-list: instance discovery is off
+// because that list has already judged the host.
+func (s *Source) talk(t credential.Target) (*conversation, error) {
+	if t.ClientID == "" {
+		return nil, credential.Fail(credential.Misconfigured,
+			"Entra ID registers no clients by itself; name the application (client) ID of your own registration with --client-id: docs/entra.md", nil)
+	}
+	if !t.Secret.IsZero() {
+		return nil, credential.Fail(credential.Misconfigured, "a person signs in to Entra ID with a public client, which has no secret: leave client_secret_file away", nil)
+	}
+	authority, err := microsoft.ParseAuthority(t.Endpoints.Issuer, "")
+	if err != nil {
+		return nil, err
+	}
+	scopes := microsoft.Resource(t.Scopes)
+	if len(scopes) == 0 {
+		return nil, credential.Fail(credential.Misconfigured,
+			"no scope is known for "+t.Server+"; name one, such as api://APP/.default, with --scope or as scopes in config.toml", nil)
+	}
+	return &conversation{Source: s, authority: authority, scopes: scopes, resource: resource(t.Resource, scopes)}, nil
+}
+
+// app makes MSAL's client. cp1 says that claims challenges are understood (Continuous Access Evaluation).
+func (c *conversation) app(clientID string, more ...public.Option) (public.Client, error) {
+	return public.New(clientID, append([]public.Option{
+		public.WithAuthority(c.authority.String()), public.WithHTTPClient(c),
+		public.WithInstanceDiscovery(false), public.WithClientCapabilities([]string{"cp1"}),
+	}, more...)...)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,178 @@
+package entra
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/url"
+	"strings"
+
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/loopback"
+	"github.com/mcp-credential/mcp-credential/source"
+)
+
+// attempt is one sign-in by authorization code. The pages are ours and not MSAL's, so that a person sees how the sign-in
+// ended and nothing of a foreign redirect is shown.
+type attempt struct {
+	redirect string // redirect_uri
+	state    string
+	verifier string // PKCE, RFC 7636: Entra ID checks it although it does not announce that
+}
+
+func newAttempt() attempt { return attempt{state: rand.Text(), verifier: rand.Text() + rand.Text()} }
+
+// browser signs in with the browser of this machine.
+func (c *conversation) browser(ctx context.Context, app public.Client, t credential.Target, ui source.UI) (credential.Answer, error) {
+	a := newAttempt()
+	waiting, err := loopback.ListenLocalhost(a.state)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	defer waiting.Close()
+	a.redirect = waiting.URI()
+	where, err := c.authorization(ctx, app, t, a, "form_post")
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	if err := ui.OpenURL(ctx, where); err != nil {
+		return credential.Answer{}, err
+	}
+	arrival, err := waiting.Wait(ctx)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	answer, err := c.redeem(ctx, app, t, a, arrival.Values)
+	arrival.Done(err)
+	return answer, err
+}
+
+// pasted signs in with a browser elsewhere, whose last address the person pastes: so the code comes in the query, and the
+// port is one where nobody listens.
+func (c *conversation) pasted(ctx context.Context, app public.Client, t credential.Target, ui source.UI) (credential.Answer, error) {
+	a := newAttempt()
+	waiting, err := loopback.ListenLocalhost(a.state)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	a.redirect = waiting.URI()
+	waiting.Close()
+	where, err := c.authorization(ctx, app, t, a, "query")
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	if err := ui.OpenURL(ctx, where); err != nil {
+		return credential.Answer{}, err
+	}
+	text, err := ui.PastedRedirect(ctx)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	// browsers show http://localhost:1234?code= with a slash before the query
+	values, err := loopback.ParsePasted(strings.Replace(text, a.redirect+"/?", a.redirect+"?", 1), a.redirect)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	return c.redeem(ctx, app, t, a, values)
+}
+
+// authorization is the URL to sign in at. MSAL writes it, without the parameters that its own browser flow adds. A person
+// who is not known yet chooses the account, so that a browser which is signed in gives nothing away by itself.
+func (c *conversation) authorization(ctx context.Context, app public.Client, t credential.Target, a attempt, mode string) (string, error) {
+	opts := []public.AuthCodeURLOption{public.WithClaims(t.Claims)}
+	hint := loginHint(t)
+	if hint != "" {
+		opts = append(opts, public.WithLoginHint(hint))
+	}
+	scopes := append([]string{"openid", "profile", "offline_access"}, c.scopes...)
+	text, err := app.AuthCodeURL(ctx, t.ClientID, a.redirect, scopes, opts...)
+	if err != nil {
+		return "", c.fault(err)
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return "", c.fault(err)
+	}
+	q := u.Query()
+	sum := sha256.Sum256([]byte(a.verifier))
+	q.Set("state", a.state)
+	q.Set("code_challenge", base64.RawURLEncoding.EncodeToString(sum[:]))
+	q.Set("code_challenge_method", "S256")
+	q.Set("response_mode", mode)
+	if hint == "" {
+		q.Set("prompt", "select_account")
+	}
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}
+
+// loginHint is the account to sign in with: a label that is a user name, else who signed in before.
+func loginHint(t credential.Target) string {
+	if strings.Contains(t.Account, "@") {
+		return t.Account
+	}
+	return t.User
+}
+
+// redeem judges a redirect and trades its code for tokens. Nothing of a redirect with another state is looked at.
+func (c *conversation) redeem(ctx context.Context, app public.Client, t credential.Target, a attempt, values url.Values) (credential.Answer, error) {
+	for _, name := range []string{"state", "code", "error"} {
+		if len(values[name]) > 1 {
+			return credential.Answer{}, credential.Fail(credential.Hostile, "the redirect gives "+name+" more than once", nil)
+		}
+	}
+	if subtle.ConstantTimeCompare([]byte(values.Get("state")), []byte(a.state)) != 1 {
+		return credential.Answer{}, credential.Fail(credential.Hostile, "the redirect belongs to another sign-in", nil)
+	}
+	if values.Get("error") != "" {
+		return credential.Answer{}, atSignIn(redirected(values).refusal(t, c.Now()))
+	}
+	code := values.Get("code")
+	if code == "" {
+		return credential.Answer{}, credential.Fail(credential.Hostile, "the redirect has neither a code nor an error", nil)
+	}
+	_, err := app.AcquireTokenByAuthCode(ctx, code, a.redirect, c.scopes, public.WithChallenge(a.verifier), public.WithClaims(t.Claims))
+	answer, err := c.answer(t, err)
+	return answer, atSignIn(err)
+}
+
+// device signs in by a code that is typed on any device (RFC 8628).
+func (c *conversation) device(ctx context.Context, app public.Client, t credential.Target, ui source.UI) (credential.Answer, error) {
+	code, err := app.AcquireTokenByDeviceCode(ctx, c.scopes, public.WithClaims(t.Claims))
+	if err != nil || !c.last.ok() {
+		_, err = c.answer(t, err)
+		return credential.Answer{}, atSignIn(err)
+	}
+	if err := credential.CheckEndpoint(code.Result.VerificationURL, "verification_uri"); err != nil {
+		return credential.Answer{}, err
+	}
+	shown := credential.Printable(code.Result.UserCode, 64)
+	if shown == "" || code.Result.DeviceCode == "" {
+		return credential.Answer{}, credential.Fail(credential.Refused, "Entra ID offered a device sign-in without a code", nil)
+	}
+	if err := ui.ShowCode(ctx, code.Result.VerificationURL, "", shown); err != nil {
+		return credential.Answer{}, err
+	}
+	_, err = code.AuthenticationResult(ctx)
+	if ctx.Err() == nil && c.last.waiting() { // the code's own end has come
+		return credential.Answer{}, credential.Fail(credential.NoSignIn, "the code was not used in time", nil)
+	}
+	answer, err := c.answer(t, err)
+	return answer, atSignIn(err)
+}
+
+// waiting reports that a device sign-in has not been decided.
+func (r reply) waiting() bool { return r.Error == "authorization_pending" || r.Error == "slow_down" }
+
+// atSignIn corrects what a refusal means while the person is there: what a new sign-in would cure did not help, and no
+// sign-in that exists has ended.
+func atSignIn(err error) error {
+	if e, ok := err.(*credential.Error); ok && (e.Kind == credential.SignInDead || e.Kind == credential.StepUp) {
+		e.Kind = credential.Refused
+	}
+	return err
+}
