@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -26,6 +27,8 @@ func commands() map[string]command {
 		"snapshot":   plainly(snapshot),
 		"intact":     plainly(intact),
 		"secretless": plainly(secretless),
+		"unsealed":   plainly(nowhereUnsealed),
+		"quiet":      plainly(quiet),
 		"rewrite":    plainly(rewrite),
 		"redirect":   plainly(redirectOf),
 	}
@@ -56,32 +59,60 @@ func exits(ts *testscript.TestScript, args []string) {
 // patience bounds every until: longer than anything that a script waits for can take on a busy machine.
 const patience = 20 * time.Second
 
-// until waits for a condition: "until stats KEY WANT", "until match FILE REGEXP", or "until stdout REGEXP PROG ARG..."
-// for a program whose stdout matches (it may fail before that).
+// until waits for a condition: "until stats KEY WANT", "until match GLOB REGEXP", or "until stdout REGEXP PROG ARG..."
+// for a program whose stdout matches (it may fail before that), "until other TEXT PROG ARG..." for one that no longer
+// prints TEXT.
 func until(ts *testscript.TestScript, args []string) {
 	conditions := map[string]func(*testscript.TestScript, []string) bool{
 		"stats":  func(ts *testscript.TestScript, args []string) bool { return counted(ts, args[0]) == args[1] },
 		"match":  func(ts *testscript.TestScript, args []string) bool { return fileMatches(ts.MkAbs(args[0]), args[1]) },
 		"stdout": outputMatches,
+		"other":  outputDiffers,
 	}
 	if len(args) < 3 || conditions[args[0]] == nil {
-		ts.Fatalf("usage: until stats KEY WANT | match FILE REGEXP | stdout REGEXP PROG ARG...")
+		ts.Fatalf("usage: until stats KEY WANT | match GLOB REGEXP | stdout REGEXP PROG ARG... | other TEXT PROG ARG...")
 	}
-	for end := time.Now().Add(patience); !conditions[args[0]](ts, args[1:]); time.Sleep(20 * time.Millisecond) {
+	eventually(ts, func() bool { return conditions[args[0]](ts, args[1:]) })
+}
+
+func eventually(ts *testscript.TestScript, happened func() bool) {
+	for end := time.Now().Add(patience); !happened(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			ts.Fatalf("it did not happen within %s", patience)
 		}
 	}
 }
 
-func fileMatches(path, pattern string) bool {
-	data, err := os.ReadFile(path)
-	return err == nil && regexp.MustCompile(pattern).Match(data)
+// quiet waits until no background process of the script's home is left; without /proc it has nothing to wait for.
+func quiet(ts *testscript.TestScript, _ []string) {
+	mine := []byte("--home=" + ts.Getenv("MCPCRED_HOME"))
+	eventually(ts, func() bool {
+		lines, err := commandLines()
+		ts.Check(err)
+		return !bytes.Contains(lines, mine)
+	})
+}
+
+// fileMatches reports whether every file of a glob matches.
+func fileMatches(glob, pattern string) bool {
+	paths, _ := filepath.Glob(glob)
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil || !regexp.MustCompile(pattern).Match(data) {
+			return false
+		}
+	}
+	return len(paths) > 0
 }
 
 func outputMatches(ts *testscript.TestScript, args []string) bool {
 	err := ts.Exec(args[1], args[2:]...)
 	return err == nil && regexp.MustCompile(args[0]).MatchString(ts.ReadFile("stdout"))
+}
+
+func outputDiffers(ts *testscript.TestScript, args []string) bool {
+	err := ts.Exec(args[1], args[2:]...)
+	return err == nil && strings.TrimSpace(ts.ReadFile("stdout")) != args[0]
 }
 
 // take NAME [FILE REGEXP] puts the last stdout, or what the first group matches in a file ("stdout" and "stderr" too),

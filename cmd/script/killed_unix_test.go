@@ -37,4 +37,3 @@ func systemPrograms() map[string]func() { return map[string]func(){"own-group": 
 func systemCommands() map[string]command {
 	return map[string]command{"kill-group": plainly(killGroup)}
 }
-

@@ -96,6 +96,11 @@ func unsealed(controlURL, work string) error {
 	}))
 }
 
+// nowhereUnsealed looks for the world's secrets now, while detached processes are at work.
+func nowhereUnsealed(ts *testscript.TestScript, _ []string) {
+	ts.Check(unsealed(ts.Getenv("CONTROL"), ts.Getenv("WORK")))
+}
+
 func holds(data []byte, where string, secrets []string) error {
 	for _, s := range secrets {
 		if bytes.Contains(data, []byte(s)) {
