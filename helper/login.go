@@ -55,7 +55,7 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 		return Outcome{}, err
 	}
 	if p.SignedIn {
-		if out, err := h.reuse(ctx, p, before, who); err == nil || credential.KindOf(err) >= credential.Network {
+		if out, err := h.reuse(ctx, p, before, who); err == nil || !curable(err) {
 			return out, err
 		}
 		p.SignedIn = false
@@ -82,6 +82,13 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 		return Outcome{}, err
 	}
 	return h.adopt(ctx, kc, p, t, found.Source, before, answer)
+}
+
+// curable reports whether a new sign-in can help where the old one fails with err: not when the network is down or the
+// keychain cannot be used.
+func curable(err error) bool {
+	kind := credential.KindOf(err)
+	return person(err) || kind == credential.Refused || kind == credential.Misconfigured
 }
 
 // known finds the sign-in that the server has for this account, if any. Other errors than its absence are real.

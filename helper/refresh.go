@@ -239,6 +239,9 @@ func (h *Helper) failed(s subject, err error) error {
 	case errors.As(err, &dead):
 		si.Dead = &state.Dead{Reason: firstLine(dead.err.Error()), At: h.Now(), Fingerprint: dead.fingerprint}
 		si.NextTry = time.Time{}
+	case si.Registered && si.LastError.Code == "invalid_client": // registrations end; another one comes with the next sign-in
+		si.Dead = &state.Dead{Reason: "the authorization server no longer knows the client that was registered for it", At: h.Now()}
+		si.NextTry = time.Time{}
 	case errors.Is(err, ErrNoItem):
 		err = h.fail(credential.NoSignIn, s.server.URL, "the keychain no longer holds the sign-in for "+s.server.URL)
 		si.LastError = h.failure(err)

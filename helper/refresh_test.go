@@ -157,7 +157,7 @@ func TestKnownEndOfTheRefreshTokenOffersASignInWhileTheTokenIsServed(t *testing.
 	r.server.rtEnd = r.now.Add(50 * time.Minute)
 	r.login(Login{})
 	r.now = r.now.Add(55 * time.Minute)
-	got, err := r.get()
+	got, err := r.Get(t.Context(), Ask{Query: r.query(), Prompt: true, Wait: time.Second})
 	wantAccess(t, got, err, "access-1")
 	if len(r.launched) != 1 || !strings.Contains(strings.Join(r.launched[0], " "), "--prompt=once") {
 		t.Fatalf("launched %v, want a refresh that may prompt", r.launched)
@@ -228,5 +228,32 @@ func TestBackoffGrowsAndHonoursTheServer(t *testing.T) {
 	}
 	if d := backoff(5, &credential.Error{Kind: credential.Throttled, RetryAfter: 90 * time.Second}); d != 90*time.Second {
 		t.Errorf("Retry-After of 90 s became %v", d)
+	}
+}
+
+func TestRegistrationThatEndedNeedsASignIn(t *testing.T) {
+	r := newRig(t)
+	r.login(Login{})
+	r.now = r.now.Add(2 * time.Hour)
+	r.server.fail = &credential.Error{Kind: credential.Misconfigured, Text: "who are you", Code: "invalid_client"}
+	wantKind(t, r.refresh(), credential.Misconfigured)
+	_, err := r.get()
+	wantKind(t, err, credential.SignInDead)
+	if out := r.login(Login{}); !out.NewTab || r.subject().signIn.ClientID != "registered-2" {
+		t.Errorf("the next login used client %q", r.subject().signIn.ClientID)
+	}
+}
+
+func TestLoginCuresASettingThatTheServerRefuses(t *testing.T) {
+	r := newRig(t)
+	r.login(Login{ClientID: "mine"})
+	r.now = r.now.Add(2 * time.Hour)
+	r.server.fail = &credential.Error{Kind: credential.Misconfigured, Text: "no such client", Code: "invalid_client"}
+	wantKind(t, r.refresh(), credential.Misconfigured)
+	r.Launch = func(...string) error { _ = r.refresh(); return nil } // the refresh process, in this one
+	r.now = r.now.Add(time.Minute)
+	r.server.fail = &credential.Error{Kind: credential.Misconfigured, Text: "no such client", Code: "invalid_client"}
+	if out := r.login(Login{ClientID: "mine"}); !out.NewTab {
+		t.Error("the login did not sign in again")
 	}
 }
