@@ -17,4 +17,9 @@ const (
 	SignInTotal   = 10 * time.Minute       // one sign-in, from the first request to the redeemed code
 	PromptRest    = 10 * time.Minute       // cooldown between two sign-ins that get offers for the same sign-in
 	LoopbackGrace = 250 * time.Millisecond // the loopback server lets the browser finish reading the last page
+
+	BridgeSignIn   = 5 * time.Minute  // a bridge's requests wait this long for a person (--sign-in-wait)
+	BridgePatience = 20 * time.Second // a bridge's request waits this long for a network or a server that is coming back
+	BridgeThrottle = time.Minute      // longest Retry-After that a bridge's request waits for
+	BridgeFarewell = time.Second      // what a bridge that is ending gives its requests, and the server to end the session
 )

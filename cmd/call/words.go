@@ -35,6 +35,9 @@ func Report(w io.Writer, err error) int {
 	return row.code
 }
 
+// Hint returns what to do about err, as Report says it; "" where there is nothing to say.
+func Hint(err error) string { return hint(rows[credential.KindOf(err)].hint, err) }
+
 // ExitCode returns the exit code of a kind, as docs/protocol.md lists them.
 func ExitCode(k credential.Kind) int { return rows[k].code }
 

@@ -27,6 +27,7 @@ type commands struct {
 	Erase   eraseCmd   `cmd:"" help:"Take back a refused access token, or all of a server's."`
 	Login   loginCmd   `cmd:"" help:"Sign in to a server."`
 	Logout  logoutCmd  `cmd:"" help:"Sign out of a server."`
+	Bridge  bridgeCmd  `cmd:"" help:"Serve a remote MCP server to a host over stdio."`
 	Status  statusCmd  `cmd:"" help:"Show servers, sign-ins and how they fare."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 	Refresh refreshCmd `cmd:"" hidden:""`

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 )
@@ -22,11 +23,19 @@ const maxRedirects = 5
 // maxHeader bounds the header of an answer in bytes.
 const maxHeader = 64 << 10
 
+// A connection that nobody uses is closed after idleTime, before a middlebox forgets it; one of HTTP/2 on which nothing
+// arrives is tried with a ping after pingAfter, since a machine that has slept may hold a dead one.
+const (
+	idleTime  = 90 * time.Second
+	pingAfter = 30 * time.Second
+)
+
 // Options says what a client depends on. The zero Options is usable.
 type Options struct {
 	Version string                                // for the User-Agent
 	Getenv  func(string) string                   // SSL_CERT_FILE and SSL_CERT_DIR; nil: os.Getenv
 	Proxy   func(*http.Request) (*url.URL, error) // nil: HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as net/http reads them
+	Idle    int                                   // connections to one server that are kept for later; 0: two
 }
 
 // New returns a client. It bounds the dial and the TLS handshake; the caller bounds the request by its context and
@@ -49,6 +58,9 @@ func New(o Options) (*http.Client, error) {
 		TLSHandshakeTimeout:    credential.HTTPConnect,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		ForceAttemptHTTP2:      true,
+		MaxIdleConnsPerHost:    o.Idle,
+		IdleConnTimeout:        idleTime,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: credential.HTTPConnect},
 		MaxResponseHeaderBytes: maxHeader,
 	}
 	return &http.Client{

@@ -1,0 +1,256 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// maxRefusal bounds the body of an answer with an error status, in bytes.
+const maxRefusal = 1 << 20
+
+// codeMismatch is the server's word for headers that do not say what the body says (MCP 2026-07-28).
+const codeMismatch = "-32020"
+
+// exchange sends a call's message and delivers what comes back. Its error is what the call's requests fail with.
+func (p *pump) exchange(c *call) error {
+	e := errand{method: http.MethodPost, m: c.m, call: c}
+	resp, err := p.transmit(c.ctx, e)
+	if err != nil {
+		return err
+	}
+	if c.m.method == "tools/call" && resp.StatusCode == http.StatusBadRequest && p.relearn(c, resp) {
+		if resp, err = p.transmit(c.ctx, e); err != nil {
+			return err
+		}
+	}
+	return p.deliver(c, resp)
+}
+
+// deliver brings an answer to the host: one message, or a stream of them.
+func (p *pump) deliver(c *call, resp *http.Response) error {
+	defer resp.Body.Close()
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	switch {
+	case kind == "text/event-stream" && resp.StatusCode == http.StatusOK:
+		return p.follow(c, resp)
+	case resp.StatusCode == http.StatusAccepted || resp.StatusCode == http.StatusNoContent:
+		return p.unanswered(c, "the server has accepted the request and answers nothing")
+	case len(c.owed) == 0 && resp.StatusCode/100 == 2:
+		discard(resp)
+		return nil
+	}
+	max := p.MaxMessage
+	if resp.StatusCode/100 != 2 {
+		max = min(max, maxRefusal)
+	}
+	if kind != "" && !strings.Contains(kind, "json") {
+		return p.notMCP(c, resp, kind)
+	}
+	body := gather{max: max}
+	if _, err := body.ReadFrom(resp.Body); err != nil {
+		return p.broken(c.ctx, err)
+	}
+	if body.size == 0 {
+		return p.notMCP(c, resp, "an empty body")
+	}
+	if err := p.fromServer(c, resp.Header, body.join()); err != nil {
+		return p.notMCP(c, resp, "a body of another kind")
+	}
+	return p.unanswered(c, "the server answers another question ("+resp.Status+")")
+}
+
+// unanswered is nil where the call is owed nothing more.
+func (p *pump) unanswered(c *call, text string) error {
+	if len(c.open()) == 0 {
+		return nil
+	}
+	return p.fail(credential.BadInput, text, nil)
+}
+
+// broken says how a body ended that did not end well.
+func (p *pump) broken(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, errTooLong):
+		return p.fail(credential.BadInput, "the server's answer is larger than "+strconv.Itoa(p.MaxMessage>>20)+" MiB", nil)
+	}
+	return p.fail(credential.Network, "the connection broke in the middle of the answer", nil)
+}
+
+// notMCP says what the server answered instead of MCP. Bodies stay out of it.
+func (p *pump) notMCP(c *call, resp *http.Response, what string) error {
+	if len(c.open()) == 0 && !c.own && resp.StatusCode/100 == 2 {
+		return nil
+	}
+	switch status := resp.StatusCode; {
+	case status/100 == 2:
+		return p.fail(credential.BadInput, "the server answers with "+credential.Printable(what, 60)+", not with MCP", nil)
+	case status/100 == 3:
+		return p.fail(credential.BadInput, "the server redirects ("+strconv.Itoa(status)+") in a way that loses the request", nil)
+	case status >= 500 || status == http.StatusTooManyRequests:
+		return p.fail(credential.Network, "the server answers "+credential.Printable(resp.Status, 60), nil)
+	case p.session.view().version == "" && p.onlySSE(c):
+		return p.fail(credential.BadInput, "the server speaks only the HTTP+SSE transport of MCP 2024-11-05, which this bridge does not; ask for its Streamable HTTP address", nil)
+	}
+	return p.fail(credential.BadInput, "the server answers "+credential.Printable(resp.Status, 60)+": perhaps its URL is another one", nil)
+}
+
+// onlySSE looks for the transport of MCP 2024-11-05 at the URL: a GET whose first event names another endpoint.
+func (p *pump) onlySSE(c *call) bool {
+	ctx, cancel := context.WithTimeout(c.ctx, credential.HTTPConnect)
+	defer cancel()
+	t, err := p.keeper.token(ctx)
+	if err != nil {
+		return false
+	}
+	resp, _, err := p.try(ctx, errand{method: http.MethodGet, m: &message{}}, t, view{})
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	first, err := newEvents(resp.Body, maxRefusal).next()
+	return err == nil && first.name == "endpoint"
+}
+
+// fromServer takes one message of the server: what it means for the bridge first, then on to the host with it. h is the
+// header it came with.
+func (p *pump) fromServer(c *call, h http.Header, raw []byte) error {
+	m, err := peek(raw)
+	if err != nil {
+		return err
+	}
+	for _, r := range m.responses() {
+		if owner := p.owner(c, &m, &r); owner != nil && owner.answer(r) {
+			owner.got = r
+			p.note(owner, h, &m, r)
+		}
+	}
+	if c.dropped.Load() && m.kind == response || c.own && m.kind != request && m.kind != notification {
+		return nil
+	}
+	p.host.send(m.raw)
+	return nil
+}
+
+// owner returns the call that the response r answers. What comes on the answer to a request is the response to it
+// (MCP 2025-11-25, "Sending Messages to the Server"), also from a server that has read the identifier into a number of
+// too few digits: it gets its text back, or the host would wait for ever.
+func (p *pump) owner(c *call, m *message, r *message) *call {
+	want := c.sole()
+	if want == nil || m.kind != response || key(want) == key(r.id) || string(r.id) == "null" || r.id == nil {
+		return c
+	}
+	if other := p.calls.find(r.id); other != nil {
+		return other
+	}
+	at := cap(m.raw) - cap(r.id) // a part of raw, and both reach to the end of the same memory
+	m.raw = slices.Concat(m.raw[:at], want, m.raw[at+len(r.id):])
+	r.id = want
+	return c
+}
+
+// note takes from the answer r to a call what later requests depend on.
+func (p *pump) note(c *call, h http.Header, m *message, r message) {
+	switch c.m.method {
+	case "initialize":
+		p.session.open(h, r)
+	case "tools/list":
+		if c.m.version >= modern && m.kind == response {
+			m.raw = p.tools.learn(m.raw, func(tool string, why error) {
+				p.Log("the tool " + credential.Printable(tool, 80) + " is left out: " + why.Error())
+			})
+		}
+	case "logging/setLevel", "resources/subscribe", "resources/unsubscribe":
+		if !c.own && r.result != nil {
+			p.session.keep(c.m)
+		}
+	}
+}
+
+// relearn deals with a server that misses headers for a tool whose schema has not passed through, or has changed: it
+// asks for the tools and reports whether to call again. The refusal itself says that nothing was done.
+func (p *pump) relearn(c *call, resp *http.Response) bool {
+	body, err := readBody(resp, maxRefusal)
+	if err != nil {
+		return false
+	}
+	m, err := peek(bytes.Clone(body))
+	if err != nil || string(dig(m.fail, "code")) != codeMismatch || c.m.version < modern {
+		return false
+	}
+	p.Log("the server misses headers; asking for its tools")
+	cursor := ""
+	for range maxPages {
+		params := `{"_meta":` + string(dig(c.m.params, "_meta")) + cursor + `}`
+		list, err := peek([]byte(`{"jsonrpc":"2.0","id":` + quote(p.asked.prefix+"tools") + `,"method":"tools/list","params":` + params + `}`))
+		if err != nil {
+			return false
+		}
+		got, err := p.repeat(&list)
+		if err != nil {
+			return false
+		}
+		next := dig(got.result, "nextCursor")
+		if next == nil || string(next) == "null" {
+			return true
+		}
+		cursor = `,"cursor":` + string(next)
+	}
+	return true
+}
+
+// maxPages bounds how many pages of tools are asked for.
+const maxPages = 50
+
+// sessionLost reports whether the server no longer knows the session: 404 as the specification has it, or the 400 of
+// the many servers that look their sessions up in a map. The body stays readable.
+func sessionLost(resp *http.Response) bool {
+	if resp.StatusCode != http.StatusBadRequest {
+		return resp.StatusCode == http.StatusNotFound
+	}
+	body, err := readBody(resp, maxRefusal)
+	if err != nil {
+		return false
+	}
+	m, err := peek(bytes.Clone(body))
+	return err == nil && strings.Contains(strings.ToLower(digText(m.fail, "message")), "session")
+}
+
+// readBody reads a short body and puts it back.
+func readBody(resp *http.Response, max int64) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, max))
+	resp.Body.Close()
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return body, err
+}
+
+// discard ends an answer whose body does not matter. A short one is read, so that its connection serves again.
+func discard(resp *http.Response) {
+	if resp.ContentLength >= 0 && resp.ContentLength <= maxRefusal {
+		t := time.AfterFunc(linger, func() { resp.Body.Close() })
+		_, _ = io.Copy(io.Discard, resp.Body)
+		t.Stop()
+	}
+	resp.Body.Close()
+}
+
+// linger is how long the rest of an answer may take that nobody waits for.
+const linger = 2 * time.Second
+
+// untrusted reports whether the server's certificate is the trouble, which time does not cure.
+func untrusted(err error) bool {
+	var cert *tls.CertificateVerificationError
+	return errors.As(err, &cert)
+}

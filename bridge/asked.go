@@ -1,0 +1,90 @@
+package bridge
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// asked are the requests that the bridge itself makes of the host. Their identifiers begin with a random text, so that
+// they are never those of a request of the server.
+type asked struct {
+	mu     sync.Mutex
+	prefix string
+	count  int
+	open   map[string]chan message
+}
+
+func (a *asked) init() {
+	a.prefix = "mcp-credential-" + rand.Text() + "-"
+	a.open = map[string]chan message{}
+}
+
+// next returns an identifier and the place where the answer to it will be.
+func (a *asked) next() (string, chan message) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.count++
+	id := a.prefix + strconv.Itoa(a.count)
+	answer := make(chan message, 1)
+	a.open[id] = answer
+	return id, answer
+}
+
+// take swallows an answer of the host to one of our requests, and reports whether m is one.
+func (a *asked) take(m message) bool {
+	id, _ := text(m.id)
+	if !strings.HasPrefix(id, a.prefix) {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if answer := a.open[id]; answer != nil {
+		delete(a.open, id)
+		answer <- m
+	}
+	return true
+}
+
+// ErrNotShown is what a Show answers where the host turned out not to show addresses; another way may be tried.
+var ErrNotShown = errors.New("the host does not show addresses")
+
+// elicit asks the host to show url (MCP 2025-11-25, URL mode elicitation). It returns nil when the person has agreed to
+// open it; that says nothing about what becomes of the sign-in.
+func (p *pump) elicit(ctx context.Context, url string) error {
+	id, answer := p.asked.next()
+	p.host.send([]byte(`{"jsonrpc":"2.0","id":` + quote(id) + `,"method":"elicitation/create","params":{"mode":"url","elicitationId":` +
+		quote(id) + `,"url":` + quote(url) + `,"message":` + quote("Sign in to "+p.Name+" so that its tools can be used.") + `}}`))
+	select {
+	case m := <-answer:
+		switch action := digText(m.result, "action"); {
+		case m.result == nil:
+			return ErrNotShown
+		case action != "accept":
+			return errors.New("the person has declined")
+		}
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// notice says something to the host as an MCP log message, once the host may get some and at a level that it wants.
+func (p *pump) notice(level, text string) {
+	p.Log(text)
+	if p.session.wants(level) {
+		p.host.send([]byte(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":` + quote(level) +
+			`,"logger":"mcp-credential","data":` + quote(text) + `}}`))
+	}
+}
+
+// tokenArrived lets sign-ins be offered again, and tells the host of a refresh.
+func (p *pump) tokenArrived(refreshed bool) {
+	p.door.relent()
+	if refreshed {
+		p.notice("info", "Refreshed MCP sign-in for "+p.Name)
+	}
+}

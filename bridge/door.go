@@ -1,0 +1,111 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// door is where requests wait for a person. One sign-in is offered for all of them; when it has come to nothing, later
+// requests fail at once until there is a token.
+type door struct {
+	p     *pump
+	mu    sync.Mutex
+	visit *visit
+	spent bool // an offer has come to nothing
+}
+
+// visit is one sign-in under way.
+type visit struct {
+	done  chan struct{}
+	err   error
+	until time.Time // requests wait no longer
+}
+
+// errNoWay says that nobody can be reached.
+var errNoWay = errors.New("nobody can be asked from here")
+
+// open waits until a person has signed in. cause is why that is needed, and what a request fails with.
+func (d *door) open(ctx context.Context, n Need, cause error) error {
+	v := d.enter(n)
+	if v == nil {
+		return cause
+	}
+	t := time.NewTimer(time.Until(v.until))
+	defer t.Stop()
+	select {
+	case <-v.done:
+		if v.err != nil {
+			return d.refusal(cause, v.err)
+		}
+		return nil
+	case <-t.C:
+		return d.p.fail(credential.Prompting, "the sign-in for "+d.p.Name+" was not finished in "+d.p.SignInWait.String(), nil)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// refusal is what requests fail with after a sign-in that came to nothing.
+func (d *door) refusal(cause, why error) error {
+	if errors.Is(why, errNoWay) {
+		return cause
+	}
+	return d.p.fail(credential.KindOf(cause), "the sign-in for "+d.p.Name+" was not completed", why)
+}
+
+// enter joins the sign-in under way or starts one; nil where none may be started.
+func (d *door) enter(n Need) *visit {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.visit != nil || d.spent || d.p.Person == nil {
+		return d.visit
+	}
+	v := &visit{done: make(chan struct{}), until: time.Now().Add(d.p.SignInWait)}
+	d.visit = v
+	go d.receive(n, v)
+	return v
+}
+
+func (d *door) receive(n Need, v *visit) {
+	// A person who is late still finishes: requests stop waiting, the sign-in goes on.
+	ctx, cancel := context.WithTimeout(d.p.life, max(credential.SignInTotal, d.p.SignInWait))
+	defer cancel()
+	v.err = d.p.signIn(ctx, n)
+	d.mu.Lock()
+	d.visit, d.spent = nil, v.err != nil
+	d.mu.Unlock()
+	if v.err == nil {
+		d.p.keeper.forget()
+	}
+	close(v.done)
+}
+
+// relent lets a sign-in be offered again: there has been a token since.
+func (d *door) relent() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.spent = false
+}
+
+// signIn reaches a person by the best way there is: URL-mode elicitation where the host has it, else the browser of
+// this machine. Before the handshake is over a server should not ask the host (MCP lifecycle, "Initialization"), so
+// there the browser comes first.
+func (p *pump) signIn(ctx context.Context, n Need) error {
+	elicits, ready := p.session.elicits()
+	reachable := p.Person.Reachable()
+	switch {
+	case elicits && (ready || !reachable):
+		p.Log("sign-in: offered by the host")
+		return p.Person.SignIn(ctx, n, p.elicit)
+	case !reachable:
+		needed := p.fail(credential.NoSignIn, "A sign-in is needed for "+p.Name, nil)
+		p.notice("warning", needed.Text+"; "+p.Hint(needed))
+		return errNoWay
+	}
+	p.notice("info", "A sign-in for "+p.Name+" is open in the browser")
+	return p.Person.SignIn(ctx, n, nil)
+}

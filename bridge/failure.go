@@ -1,0 +1,75 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// The codes of the errors that the bridge itself answers with. The two of its own are from the range that JSON-RPC
+// leaves to implementations, away from the values that the MCP specification and its SDKs have given a meaning.
+const (
+	codeParse   = -32700
+	codeInvalid = -32600
+	codeSignIn  = -32010 // a person has to sign in; data.command says how
+	codeServer  = -32011 // the server could not be reached, or its answer is no MCP
+)
+
+// failure is a JSON-RPC error response. A nil id becomes null.
+func failure(id []byte, code int, message string, data []byte) []byte {
+	if id == nil {
+		id = []byte("null")
+	}
+	out := append([]byte(`{"jsonrpc":"2.0","id":`), id...)
+	out = append(out, `,"error":{"code":`+strconv.Itoa(code)+`,"message":`+quote(message)...)
+	if data != nil {
+		out = append(append(out, `,"data":`...), data...)
+	}
+	return append(out, "}}"...)
+}
+
+// failureOf tells the host why its request got no answer: what is wrong, and what to do about it.
+func (p *pump) failureOf(id []byte, err error) []byte {
+	if err == nil {
+		err = credential.Fail(credential.Network, "the server has ended its answer without a response", nil)
+	}
+	if errors.Is(err, context.Canceled) {
+		err = credential.Fail(credential.Network, "the bridge is ending", nil)
+	}
+	code := codeServer
+	if needsPerson(err) {
+		code = codeSignIn
+	}
+	message, hint := err.Error(), p.Hint(err)
+	if hint != "" {
+		message += "; " + hint
+	}
+	data := `{"kind":` + quote(credential.KindOf(err).String()) + `,"server":` + quote(p.URL)
+	if hint != "" {
+		data += `,"hint":` + quote(hint)
+	}
+	var typed *credential.Error
+	if errors.As(err, &typed) && typed.RetryAfter > 0 {
+		data += `,"retryAfterSeconds":` + strconv.Itoa(int(typed.RetryAfter.Seconds()+0.5))
+	}
+	return failure(id, code, message, []byte(data+"}"))
+}
+
+// fail builds an error about the server.
+func (p *pump) fail(kind credential.Kind, text string, cause error) *credential.Error {
+	return &credential.Error{Kind: kind, Text: text, Server: p.URL, Err: cause}
+}
+
+// needsPerson reports whether a sign-in cures err.
+func needsPerson(err error) bool {
+	if err == nil {
+		return false
+	}
+	switch credential.KindOf(err) {
+	case credential.NotFound, credential.NoSignIn, credential.NotApproved, credential.SignInDead, credential.StepUp, credential.Prompting:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,81 @@
+package bridge
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"sync"
+)
+
+// host is the host's side: lines out, one writer at a time, each message whole.
+type host struct {
+	mu     sync.Mutex
+	w      io.Writer
+	closed bool
+	gone   chan struct{} // closed when a write has failed: nobody reads any more
+}
+
+func newHost(w io.Writer) *host { return &host{w: w, gone: make(chan struct{})} }
+
+// send writes one message, which has no line breaks in it and is the caller's to give away. A host that does not read
+// holds the caller up; one that is gone loses the message.
+func (h *host) send(msg []byte) {
+	msg = append(msg, '\n')
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return
+	}
+	if _, err := h.w.Write(msg); err != nil {
+		h.closed = true
+		close(h.gone)
+	}
+}
+
+// close ends the writing. It does not wait for a write that the host holds up.
+func (h *host) close() {
+	if h.mu.TryLock() {
+		h.closed = true
+		h.mu.Unlock()
+	}
+}
+
+// readLines hands on each line of r until its end. A line that is longer than max is read to its end and dropped;
+// tooLong gets its beginning.
+func readLines(r io.Reader, max int, line func([]byte), tooLong func(start []byte)) error {
+	in := bufio.NewReaderSize(r, 64<<10)
+	g := gather{max: max}
+	for {
+		part, err := in.ReadSlice('\n')
+		_, werr := g.Write(part)
+		switch {
+		case werr != nil:
+			start := g.pieces[0]
+			g = gather{max: max}
+			tooLong(start)
+			if errors.Is(err, bufio.ErrBufferFull) {
+				err = dropLine(in)
+			}
+		case errors.Is(err, bufio.ErrBufferFull):
+			err = nil
+			continue
+		case g.size > 0:
+			line(g.join())
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if err != nil {
+			return nil
+		}
+	}
+}
+
+func dropLine(in *bufio.Reader) error {
+	for {
+		_, err := in.ReadSlice('\n')
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return err
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// keeper holds the access token between requests, so that asking for it costs nothing while it is valid, and makes one
+// question of the many that come up at once.
+type keeper struct {
+	ask      func(context.Context, Need) (credential.Token, error) // nil: there are no tokens
+	now      func() time.Time
+	patience time.Duration
+	arrived  func(new bool)  // another token than before; new says that it replaces one that served
+	life     context.Context // of the questions, which outlive whoever asked first
+
+	mu      sync.Mutex
+	held    credential.Token
+	look    time.Time // not before this: a background question, or one to a server that needs no token
+	free    bool      // the last answer was that no token is known to be needed
+	forced  time.Time // when a refused token was last replaced
+	flights map[string]*flight
+}
+
+// flight is one question under way.
+type flight struct {
+	done  chan struct{}
+	token credential.Token
+	err   error
+}
+
+// The paces of asking without need.
+const (
+	lookRest  = 250 * time.Millisecond // between two background questions
+	freeRest  = time.Second            // while no token is known to be needed
+	forceRest = 5 * time.Second        // a token that is refused so soon after its refresh is not refreshed again
+	mindRest  = 20 * time.Second       // between two looks at the clock
+)
+
+func newKeeper(p *pump) *keeper {
+	k := &keeper{life: p.life, now: p.Now, patience: p.Patience, flights: map[string]*flight{}, arrived: p.tokenArrived}
+	if p.Tokens != nil {
+		k.ask = p.Tokens.Token
+	}
+	return k
+}
+
+// token returns a token that a request may leave with now: never an expired one. The zero Token means that none is
+// known to be needed. Inside the refresh window it returns the present one and looks for a new one in the background.
+func (k *keeper) token(ctx context.Context) (credential.Token, error) {
+	if k.ask == nil {
+		return credential.Token{}, nil
+	}
+	now := k.now()
+	k.mu.Lock()
+	held, free := k.held, k.free && now.Before(k.look)
+	k.mu.Unlock()
+	switch {
+	case free:
+		return credential.Token{}, nil
+	case !held.Valid(now):
+		t, err := k.fetch(ctx, Need{})
+		if credential.KindOf(err) == credential.NotFound {
+			return credential.Token{}, nil
+		}
+		return t, err
+	case held.Due(now):
+		k.renew(now)
+	}
+	return held, nil
+}
+
+// replace returns a token other than the refused one, which it gets by one question however many requests were refused.
+func (k *keeper) replace(ctx context.Context, n Need) (credential.Token, error) {
+	k.mu.Lock()
+	held, soon := k.held, k.now().Sub(k.forced) < forceRest
+	k.mu.Unlock()
+	if !held.Access.IsZero() && !held.Access.Equal(n.Refused) && held.Valid(k.now()) {
+		return held, nil
+	}
+	if soon && !n.Refused.IsZero() && held.Access.Equal(n.Refused) {
+		return credential.Token{}, errRefusedAgain
+	}
+	return k.fetch(ctx, n)
+}
+
+// errRefusedAgain says that the server refuses new tokens too.
+var errRefusedAgain = errors.New("refused again")
+
+func (k *keeper) fetch(ctx context.Context, n Need) (credential.Token, error) {
+	name := n.Refused.Fingerprint() + n.Challenge
+	k.mu.Lock()
+	f := k.flights[name]
+	if f == nil {
+		f = &flight{done: make(chan struct{})}
+		k.flights[name] = f
+		go k.fly(name, n, f)
+	}
+	k.mu.Unlock()
+	if err := wait(ctx, f.done); err != nil {
+		return credential.Token{}, err
+	}
+	return f.token, f.err
+}
+
+func (k *keeper) fly(name string, n Need, f *flight) {
+	f.token, f.err = k.persist(n)
+	k.mu.Lock()
+	delete(k.flights, name)
+	k.free = n.Challenge == "" && credential.KindOf(f.err) == credential.NotFound
+	if k.free {
+		k.look = k.now().Add(freeRest)
+	}
+	before := k.held
+	if f.err == nil {
+		k.held = f.token
+		if !n.Refused.IsZero() {
+			k.forced = k.now()
+		}
+	}
+	k.mu.Unlock()
+	close(f.done)
+	if f.err == nil && !before.Access.Equal(f.token.Access) {
+		k.arrived(!before.Access.IsZero())
+	}
+}
+
+// persist asks until there is an answer that waiting does not change, or patience is at its end.
+func (k *keeper) persist(n Need) (credential.Token, error) {
+	end := time.Now().Add(k.patience)
+	for pause := retryFirst; ; pause = min(2*pause, retryMost) {
+		t, err := k.ask(k.life, n)
+		if err == nil {
+			return t, nil
+		}
+		var typed *credential.Error
+		switch kind := credential.KindOf(err); kind {
+		case credential.Network, credential.Throttled, credential.StillRefreshing:
+			if errors.As(err, &typed) {
+				pause = max(pause, typed.RetryAfter)
+			}
+		default:
+			return t, err
+		}
+		if time.Now().Add(pause).After(end) || rest(k.life, pause) != nil {
+			return t, err
+		}
+	}
+}
+
+// renew looks for a newer token without anybody waiting for it. The question itself starts the refresh, whose result
+// the next look finds.
+func (k *keeper) renew(now time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now.Before(k.look) || k.flights[""] != nil {
+		return
+	}
+	k.look = now.Add(lookRest)
+	f := &flight{done: make(chan struct{})}
+	k.flights[""] = f
+	go k.fly("", Need{}, f)
+}
+
+// forget drops the held token: a sign-in has made it old.
+func (k *keeper) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.held, k.free, k.forced = credential.Token{}, false, time.Time{}
+}
+
+// mind looks at the clock as long as the bridge lives: a token is refreshed in its window though nobody calls, and
+// connections that were open before the machine slept are not used again, because the server has forgotten them.
+func (p *pump) mind(ctx context.Context) {
+	for {
+		before := time.Now()
+		if rest(ctx, p.keeper.pace()) != nil {
+			return
+		}
+		now := time.Now()
+		if slept := now.Round(0).Sub(before.Round(0)) - now.Sub(before); slept > mindRest {
+			p.Log("the machine has slept for " + slept.Round(time.Second).String())
+			p.Client.CloseIdleConnections()
+		}
+		_, _ = p.keeper.token(ctx)
+	}
+}
+
+// pace says how long the next look at the clock can wait.
+func (k *keeper) pace() time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.held.RefreshAt.IsZero() {
+		return mindRest
+	}
+	return max(min(k.held.RefreshAt.Sub(k.now()), mindRest), lookRest)
+}

@@ -1,0 +1,156 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// pump is one running bridge.
+type pump struct {
+	Config
+	life    context.Context // ends with the bridge
+	host    *host
+	keeper  *keeper
+	door    *door
+	session session
+	calls   calls
+	tools   tools
+	asked   asked
+	place   atomic.Pointer[string] // where the server has moved to on its own origin
+	listen  listener
+
+	turn  chan struct{} // closed when the handshake step before has been answered; fromHost's own
+	order chan struct{} // closed when the notification before is through; fromHost's own
+}
+
+func newPump(ctx context.Context, c Config) *pump {
+	p := &pump{Config: c, life: ctx, host: newHost(c.Out), turn: closed(), order: closed()}
+	p.calls.init()
+	p.asked.init()
+	p.keeper = newKeeper(p)
+	p.door = &door{p: p}
+	p.place.Store(&c.URL)
+	return p
+}
+
+func closed() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
+// fromHost takes one line of the host and returns at once; everything that waits happens in a goroutine of its own.
+// initialize and notifications/initialized are passed before anything that follows them, and notifications in their
+// order; requests run side by side.
+func (p *pump) fromHost(line []byte) {
+	m, err := peek(line)
+	switch {
+	case len(line) <= 2 && errors.Is(err, errNotJSON): // a line break
+		return
+	case errors.Is(err, errNotJSON):
+		p.host.send(failure(nil, codeParse, "the line is not JSON", nil))
+		return
+	case err != nil:
+		p.host.send(failure(m.id, codeInvalid, "the line is not a JSON-RPC message", nil))
+		return
+	case m.kind == response && p.asked.take(m):
+		return
+	}
+	turn, order := p.turn, closed()
+	var after []chan struct{}
+	switch {
+	case m.method == "initialize" || m.method == "notifications/initialized":
+		p.turn = make(chan struct{})
+		after = append(after, p.turn)
+		p.session.hear(&m)
+	case m.method == "notifications/cancelled":
+		if p.calls.cancel(key(dig(m.params, "requestId"))) {
+			return
+		}
+	case m.kind == notification:
+		order, p.order = p.order, make(chan struct{})
+		after = append(after, p.order)
+	case m.method == "logging/setLevel":
+		p.session.setLevel(digText(m.params, "level"))
+	}
+	c := p.calls.begin(p.life, &m)
+	go func() {
+		defer p.calls.end(c)
+		defer func() {
+			for _, done := range after {
+				close(done)
+			}
+		}()
+		if wait(c.ctx, turn) == nil && wait(c.ctx, order) == nil {
+			p.pass(c)
+		}
+	}()
+}
+
+func (p *pump) tooLong(start []byte) {
+	p.Log("the host sent a line that is too long")
+	p.host.send(failure(prefixID(start), codeInvalid, "the message is larger than the bridge takes", nil))
+}
+
+// pass brings one message to the server and what comes of it to the host.
+func (p *pump) pass(c *call) {
+	began := time.Now()
+	err := p.exchange(c)
+	if err != nil {
+		p.Log(c.m.describe() + ": " + err.Error())
+		c.settled()
+	} else {
+		p.Log(c.m.describe() + ": done in " + time.Since(began).Round(time.Millisecond).String())
+	}
+	if c.dropped.Load() {
+		return // the host has cancelled it and expects nothing
+	}
+	for _, id := range c.open() {
+		p.host.send(p.failureOf(id, err))
+	}
+	if err == nil && c.m.method == "notifications/initialized" {
+		p.session.ready()
+		p.listen.start(p)
+	}
+}
+
+func wait(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	default:
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// rest waits for d or the end of ctx.
+func rest(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// describe names a message in a log: its method, made printable, and nothing of what it says.
+func (m *message) describe() string {
+	switch {
+	case m.method != "":
+		return credential.Printable(m.method, 80)
+	case m.kind == batch:
+		return "a batch"
+	}
+	return "an answer of the host"
+}

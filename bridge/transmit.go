@@ -1,0 +1,239 @@
+package bridge
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/webclient"
+)
+
+// errand is one HTTP request to the server.
+type errand struct {
+	method string
+	m      *message // what is posted; an empty message with GET and DELETE
+	last   string   // Last-Event-ID
+	call   *call    // whom it is for; nil: nobody waits
+}
+
+// The pauses between attempts, and how often a server may send us elsewhere on its origin.
+const (
+	retryFirst   = 250 * time.Millisecond
+	retryMost    = 4 * time.Second
+	maxRedirects = 5
+)
+
+// attempts is what one errand has used up.
+type attempts struct {
+	until     time.Time // no attempt begins after this
+	pause     time.Duration
+	refused   bool // the token was replaced once
+	reopened  bool // so was the session
+	redirects int
+	throttled time.Duration // spent waiting because the server said so
+}
+
+// transmit sends an errand until there is an answer to judge by its content. It tries again only where the first
+// attempt had no effect: nothing was written, the token was refused, the session was unknown, the server asked to wait
+// or named another address on its own origin; or where a repetition has none (see harmless).
+func (p *pump) transmit(ctx context.Context, e errand) (*http.Response, error) {
+	a := attempts{until: time.Now().Add(p.Patience), pause: retryFirst}
+	for {
+		t, err := p.permit(ctx, Need{})
+		if err != nil {
+			return nil, err
+		}
+		s := p.session.view()
+		resp, sent, err := p.try(ctx, e, t, s)
+		var again bool
+		if err != nil {
+			again, err = p.lostOnTheWay(ctx, e, &a, sent, err)
+		} else {
+			again, err = p.judge(ctx, e, &a, t, s, resp)
+		}
+		if err != nil || !again {
+			return resp, err
+		}
+	}
+}
+
+// permit gets a token, and waits for a person where only one can help. The zero Need is the plain question.
+func (p *pump) permit(ctx context.Context, n Need) (credential.Token, error) {
+	ask := func() (credential.Token, error) {
+		if n == (Need{}) {
+			return p.keeper.token(ctx)
+		}
+		return p.keeper.replace(ctx, n)
+	}
+	t, err := ask()
+	if needsPerson(err) {
+		if err := p.door.open(ctx, n, err); err != nil {
+			return t, err
+		}
+		t, err = ask()
+	}
+	return t, err
+}
+
+// try makes one attempt. sent says whether anything of the request may have reached the server.
+func (p *pump) try(ctx context.Context, e errand, t credential.Token, s view) (resp *http.Response, sent bool, err error) {
+	var wrote atomic.Bool
+	trace := &httptrace.ClientTrace{WroteHeaders: func() {
+		wrote.Store(true)
+		if e.call != nil {
+			e.call.settled()
+		}
+	}}
+	var body io.Reader
+	if e.m.raw != nil {
+		body = bytes.NewReader(e.m.raw)
+	}
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), e.method, *p.place.Load(), body)
+	if err != nil {
+		return nil, false, err
+	}
+	maps.Copy(req.Header, p.Headers)
+	switch e.method {
+	case http.MethodPost:
+		req.Header["Content-Type"] = []string{"application/json"}
+		req.Header["Accept"] = []string{"application/json, text/event-stream"}
+	case http.MethodGet:
+		req.Header["Accept"] = []string{"text/event-stream"}
+		if e.last != "" {
+			req.Header[headerLast] = []string{e.last}
+		}
+	}
+	if e.m.method != "initialize" {
+		p.describe(req.Header, e.m, s)
+	}
+	authorize(req.Header, t)
+	resp, err = p.Client.Do(req)
+	return resp, wrote.Load(), err
+}
+
+// lostOnTheWay deals with an attempt that got no answer.
+func (p *pump) lostOnTheWay(ctx context.Context, e errand, a *attempts, sent bool, err error) (again bool, _ error) {
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	failed := webclient.Failure(err, "server")
+	failed.Server = p.URL
+	if sent && !harmless(e) {
+		failed.Text = "the connection broke after the request was sent; it was not sent again, because it may have been carried out"
+		return false, failed
+	}
+	if failed.Kind != credential.Network || time.Now().Add(a.pause).After(a.until) || untrusted(err) {
+		return false, failed
+	}
+	p.Log("no answer, trying again: " + failed.Error())
+	if rest(ctx, a.pause) != nil {
+		return false, ctx.Err()
+	}
+	a.pause = min(2*a.pause, retryMost)
+	return true, nil
+}
+
+// harmless reports whether an errand may be sent twice: the specification defines these methods as reading, as
+// beginning a session that is then simply not used, or as setting what is set already. A tool may do anything, also
+// one that says it only reads; what is not listed here is taken for a tool.
+func harmless(e errand) bool {
+	switch e.m.method {
+	case "initialize", "server/discover", "ping", "tools/list", "prompts/list", "prompts/get", "resources/list", "resources/read",
+		"resources/templates/list", "resources/subscribe", "resources/unsubscribe", "completion/complete", "logging/setLevel",
+		"subscriptions/listen", "notifications/initialized":
+		return true
+	}
+	return e.method != http.MethodPost
+}
+
+// judge decides about an answer by its status alone. again says that the errand is to be sent once more; an answer that
+// is neither that nor an error is for deliver.
+func (p *pump) judge(ctx context.Context, e errand, a *attempts, t credential.Token, s view, resp *http.Response) (again bool, err error) {
+	challenge := resp.Header.Get("WWW-Authenticate")
+	switch status := resp.StatusCode; {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden && challenge != "":
+		discard(resp)
+		return p.refused(ctx, a, t, challenge)
+	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
+		return p.throttled(ctx, a, resp)
+	case status == http.StatusTemporaryRedirect || status == http.StatusPermanentRedirect:
+		discard(resp)
+		return p.moved(a, resp)
+	case e.call != nil && e.call.own || s.id == "" || e.m.method == "initialize" || a.reopened || !sessionLost(resp):
+		return false, nil
+	}
+	discard(resp)
+	a.reopened = true
+	return true, p.renew(ctx, s)
+}
+
+// refused gets another token, once; parallel requests share the question.
+func (p *pump) refused(ctx context.Context, a *attempts, t credential.Token, challenge string) (bool, error) {
+	if p.Tokens == nil {
+		return false, p.fail(credential.Refused, "the server refuses the credentials that were given with --header", nil)
+	}
+	if a.refused {
+		return false, p.fail(credential.Refused, "the server refuses the token, and a new one too", nil)
+	}
+	a.refused = true
+	if challenge == "" {
+		challenge = "Bearer"
+	}
+	p.Log("the server refuses the token")
+	_, err := p.permit(ctx, Need{Refused: t.Access, Challenge: challenge})
+	if err == errRefusedAgain {
+		err = p.fail(credential.Refused, "the server refuses the token, and a new one too", nil)
+	}
+	return err == nil, err
+}
+
+// throttled waits as long as the server asked for, within bounds. Without Retry-After nothing says that the request was
+// not carried out.
+func (p *pump) throttled(ctx context.Context, a *attempts, resp *http.Response) (bool, error) {
+	pause, ok := retryAfter(resp.Header.Get("Retry-After"), p.Now())
+	if !ok {
+		return false, nil
+	}
+	discard(resp)
+	if a.throttled += max(pause, retryFirst); a.throttled > p.Throttle {
+		err := p.fail(credential.Throttled, "the server asks to wait ("+strconv.Itoa(resp.StatusCode)+")", nil)
+		err.RetryAfter = pause
+		return false, err
+	}
+	p.Log("the server asks to wait " + pause.String())
+	return true, rest(ctx, max(pause, retryFirst))
+}
+
+// retryAfter reads seconds or a date (RFC 9110 section 10.2.3).
+func retryAfter(value string, now time.Time) (time.Duration, bool) {
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second, true
+	}
+	at, err := http.ParseTime(value)
+	return max(at.Sub(now), 0), err == nil
+}
+
+// moved follows a redirect that keeps the method, on the server's own origin: frameworks answer /mcp so with /mcp/. The
+// token goes nowhere else.
+func (p *pump) moved(a *attempts, resp *http.Response) (bool, error) {
+	to, err := resp.Location()
+	if err != nil || credential.Origin(to.String()) != credential.Origin(p.URL) {
+		return false, p.fail(credential.Hostile, "the server redirects to another origin, where its token must not go", nil)
+	}
+	if a.redirects++; a.redirects > maxRedirects {
+		return false, p.fail(credential.Misconfigured, "the server redirects for ever", nil)
+	}
+	place := (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path, RawPath: to.RawPath, RawQuery: to.RawQuery}).String()
+	if resp.StatusCode == http.StatusPermanentRedirect || resp.Request.Method == http.MethodPost {
+		p.place.Store(&place)
+	}
+	return true, nil
+}

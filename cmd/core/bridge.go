@@ -1,0 +1,181 @@
+package core
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/bridge"
+	"github.com/mcp-credential/mcp-credential/cmd/call"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/webclient"
+)
+
+type bridgeCmd struct {
+	common
+	URL              string        `arg:"" help:"Server URL."`
+	Header           []string      `help:"Header for every request, \"Name: value\", or @FILE with one on each line; can be repeated." sep:"none" placeholder:"HEADER"`
+	Proxy            string        `help:"Proxy to use, where the host hides HTTPS_PROXY." placeholder:"URL"`
+	CAFile           string        `name:"ca-file" help:"Certificates to trust besides the system's, where the host hides SSL_CERT_FILE." placeholder:"FILE"`
+	Account          string        `help:"Label of the sign-in to use." placeholder:"LABEL"`
+	Name             string        `help:"What to call the server in messages." placeholder:"NAME"`
+	ClientID         string        `name:"client-id" help:"OAuth client: an id, or the https URL of a client id metadata document." placeholder:"ID"`
+	ClientSecretFile string        `name:"client-secret-file" help:"File that holds the client's secret." placeholder:"FILE"`
+	Scope            []string      `help:"Scope that is needed besides the approved ones; can be repeated." sep:"none" placeholder:"SCOPE"`
+	SignInWait       time.Duration `name:"sign-in-wait" help:"How long requests wait for a person." placeholder:"5m"`
+	LogFile          string        `name:"log-file" help:"File to add a line for each event to." placeholder:"FILE"`
+}
+
+// idleConnections is how many connections are kept between bursts of calls.
+const idleConnections = 128
+
+// Run serves the remote server on stdin and stdout until the host ends it.
+func (c bridgeCmd) Run(ctx context.Context, s streams) error {
+	server, err := c.check()
+	if err != nil {
+		return err
+	}
+	headers, err := readHeaders(c.Header)
+	if err != nil {
+		return err
+	}
+	if err := c.exportNetwork(); err != nil {
+		return err
+	}
+	journal, err := openJournal(c.LogFile, c.Verbose, s.err)
+	if err != nil {
+		return err
+	}
+	defer journal.close()
+	s.err = journal
+	c.Verbose = journal.wanted()
+	w, err := wire(c.common, s)
+	if err != nil {
+		return err
+	}
+	client, err := webclient.New(webclient.Options{Version: Version, Getenv: osGetenv, Idle: idleConnections})
+	if err != nil {
+		return err
+	}
+	b := bridge.Config{
+		URL: server, Name: c.called(w, server), Client: client, Headers: headers, In: s.in, Out: s.out,
+		Log: w.trace, Hint: call.Hint, SignInWait: c.SignInWait,
+	}
+	if err := c.authorize(&b, w, s, server); err != nil {
+		return err
+	}
+	return bridge.Run(ctx, b)
+}
+
+func (c bridgeCmd) check() (string, error) {
+	server, err := credential.ParseServerURL(c.URL)
+	if err != nil {
+		return "", err
+	}
+	if c.SignInWait < 0 {
+		return "", credential.Fail(credential.Usage, "--sign-in-wait must not be negative", nil)
+	}
+	for _, scope := range c.Scope {
+		if !credential.CheckScope(scope) {
+			return "", credential.Fail(credential.Usage, "--scope takes one scope (RFC 6749 section 3.3) and can be repeated", nil)
+		}
+	}
+	return server, nil
+}
+
+// called is the server's name in messages.
+func (c bridgeCmd) called(w *wiring, server string) string {
+	known, _ := w.helper.Book.Server(server)
+	for _, name := range []string{c.Name, w.config.Servers[server].Name, known.Name} {
+		if name != "" {
+			return credential.Printable(name, 80)
+		}
+	}
+	_, host, _ := strings.Cut(credential.Origin(server), "://")
+	return host
+}
+
+// authorize decides where tokens come from. A header of the caller's own leaves no room for one of ours.
+func (c bridgeCmd) authorize(b *bridge.Config, w *wiring, s streams, server string) error {
+	if b.Headers.Get("Authorization") != "" {
+		if _, err := w.helper.Book.Server(server); err == nil {
+			return credential.Fail(credential.Usage, "--header sets Authorization, but there is a sign-in for "+server+", whose token goes there", nil)
+		}
+		return nil
+	}
+	q := credential.Query{URL: server, Account: c.Account, ClientID: c.ClientID, Scopes: c.Scope}
+	c.overlay(w, server)
+	b.Tokens = &bridgeTokens{w: w, query: q}
+	if !w.prompt("", server) || w.broken != nil {
+		return nil
+	}
+	other, err := wire(c.common, s) // of its own: a sign-in takes minutes, in which tokens are asked for
+	if err != nil {
+		return err
+	}
+	c.overlay(other, server)
+	b.Person = &bridgePerson{w: other, query: q}
+	return nil
+}
+
+// exportNetwork makes the network flags what the variables of the same meaning are, for this process and for those that
+// refresh and sign in on its behalf.
+func (c bridgeCmd) exportNetwork() error {
+	for _, v := range []struct{ name, value string }{{"HTTPS_PROXY", c.Proxy}, {"HTTP_PROXY", c.Proxy}, {"SSL_CERT_FILE", c.CAFile}} {
+		if v.value == "" {
+			continue
+		}
+		if err := os.Setenv(v.name, v.value); err != nil {
+			return credential.Fail(credential.Usage, "--proxy or --ca-file cannot be used", err)
+		}
+	}
+	return nil
+}
+
+// fixed are the headers that the bridge itself sets, or net/http.
+var fixed = map[string]bool{
+	"Accept": true, "Content-Type": true, "Content-Length": true, "Transfer-Encoding": true, "Connection": true, "Host": true,
+	"Mcp-Session-Id": true, "Mcp-Protocol-Version": true, "Mcp-Method": true, "Mcp-Name": true, "Last-Event-Id": true,
+}
+
+// readHeaders reads what --header says. Values may be secrets, so that no error repeats one.
+func readHeaders(flags []string) (http.Header, error) {
+	headers := http.Header{}
+	for _, flag := range flags {
+		lines := []string{flag}
+		if path, ok := strings.CutPrefix(flag, "@"); ok {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return nil, credential.Fail(credential.BadInput, "the header file cannot be read", err)
+			}
+			lines = strings.Split(strings.TrimRight(string(data), "\r\n"), "\n")
+		}
+		for _, line := range lines {
+			if err := addHeader(headers, strings.TrimSuffix(line, "\r")); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return headers, nil
+}
+
+func addHeader(headers http.Header, line string) error {
+	name, value, found := strings.Cut(line, ":")
+	value = strings.Trim(value, " \t")
+	control := strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+	if !found || name == "" || strings.ContainsFunc(name, notInName) || control {
+		return credential.Fail(credential.Usage, "--header takes \"Name: value\"", nil)
+	}
+	if name = http.CanonicalHeaderKey(name); fixed[name] {
+		return credential.Fail(credential.Usage, "--header cannot set "+name, nil)
+	}
+	headers.Add(name, value)
+	return nil
+}
+
+// notInName reports whether r may not stand in a header name (RFC 9110 section 5.6.2).
+func notInName(r rune) bool {
+	return r <= ' ' || r > '~' || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r)
+}

@@ -1,0 +1,168 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/bridge"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/discovery"
+	"github.com/mcp-credential/mcp-credential/helper"
+	"github.com/mcp-credential/mcp-credential/internal/browser"
+	"github.com/mcp-credential/mcp-credential/internal/loopback"
+	"github.com/mcp-credential/mcp-credential/source"
+)
+
+// bridgeTokens answers a bridge as get answers other callers: from the same cache, by the same refresh under the same
+// lock in a process of its own, which outlives the bridge. It asks nobody.
+type bridgeTokens struct {
+	mu    sync.Mutex // a wiring serves one goroutine at a time
+	w     *wiring
+	query credential.Query
+}
+
+// Token is bridge.Tokens.
+func (b *bridgeTokens) Token(ctx context.Context, n bridge.Need) (credential.Token, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.w.broken != nil {
+		return b.fromCache(n)
+	}
+	return answerNeed(ctx, b.w, n, helper.Ask{Query: b.query, Wait: credential.RefreshTotal})
+}
+
+// fromCache serves what is cached while the configuration cannot be read, as get does.
+func (b *bridgeTokens) fromCache(n bridge.Need) (credential.Token, error) {
+	h := b.w.helper
+	hit, err := helper.Warm{Cache: h.Cache, Book: h.Book, Now: h.Now, Trace: h.Trace}.Get(b.query)
+	if err != nil || !n.Refused.IsZero() && hit.Token.Access.Equal(n.Refused) {
+		return credential.Token{}, b.w.broken
+	}
+	return hit.Token, nil
+}
+
+// answerNeed asks helper for a token other than the refused one, with the scopes of the challenge. A sibling may have
+// replaced the refused token already: only the same one again is refreshed.
+func answerNeed(ctx context.Context, w *wiring, n bridge.Need, a helper.Ask) (credential.Token, error) {
+	if n.Challenge != "" {
+		if ch, err := discovery.ParseChallenge([]string{n.Challenge}); err == nil {
+			a.Query.Challenge = n.Challenge
+			a.Scopes = scopes(ch.Scope)
+		} else {
+			w.trace("the server's challenge does not help: " + err.Error())
+		}
+	}
+	t, err := w.helper.Get(ctx, a)
+	if err != nil || n.Refused.IsZero() || !t.Access.Equal(n.Refused) {
+		return t, err
+	}
+	a.Force = true
+	return w.helper.Get(ctx, a)
+}
+
+// bridgePerson signs somebody in for a bridge.
+type bridgePerson struct {
+	w     *wiring
+	query credential.Query
+}
+
+// Reachable is bridge.Person.
+func (b *bridgePerson) Reachable() bool { return browser.Reachable(osGetenv) }
+
+// lookForSignIn is how often the end of a sign-in is looked for that another process has offered.
+const lookForSignIn = time.Second
+
+// SignIn is bridge.Person. In the browser it happens in a process of its own, so that a host which loses its patience
+// and ends the bridge does not end the sign-in; an address that the host shows comes from this process.
+func (b *bridgePerson) SignIn(ctx context.Context, n bridge.Need, show bridge.Show) error {
+	ask := helper.Ask{Query: b.query, Prompt: true, Wait: credential.SignInTotal}
+	if show != nil {
+		ask.Terminal = true
+		b.w.helper.Person = func() helper.Person { return &shown{person: b.w.person(source.Browser, true), show: show} }
+		b.w.helper.Reachable = func() bool { return true }
+	}
+	_, err := answerNeed(ctx, b.w, n, ask)
+	if credential.KindOf(err) != credential.Prompting {
+		return err
+	}
+	ask.Prompt = false
+	for {
+		timer := time.NewTimer(lookForSignIn)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		case <-timer.C:
+		}
+		if _, err := answerNeed(ctx, b.w, n, ask); err == nil {
+			return nil
+		}
+	}
+}
+
+// shown is a person whom the host shows addresses to.
+type shown struct {
+	*person
+	show bridge.Show
+}
+
+// Say is helper.Person: the page of ours says it.
+func (s *shown) Say(q helper.Proposal) error {
+	s.proposal = q
+	return nil
+}
+
+// SignIn is helper.Person.
+func (s *shown) SignIn(ctx context.Context, name string, _ helper.Proposal, t credential.Target) (credential.Answer, error) {
+	src, err := s.w.source(name)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	return src.Interactive(ctx, t, s)
+}
+
+// OpenURL is source.UI: through a page of ours first where nobody has approved this server yet.
+func (s *shown) OpenURL(ctx context.Context, url string) error {
+	open := func(url string) error {
+		err := s.show(ctx, url)
+		if errors.Is(err, bridge.ErrNotShown) && browser.Reachable(osGetenv) {
+			return browser.Open(ctx, url, osGetenv)
+		}
+		return err
+	}
+	if s.proposal.Approved {
+		return open(url)
+	}
+	q := loopback.Question{Server: s.proposal.Server, Issuer: s.proposal.Issuer, Scopes: s.proposal.Scopes, Account: s.proposal.Account}
+	return loopback.Confirm(ctx, q, url, open)
+}
+
+// overlay lays the flags of the bridge over what the configuration says of its server, here and in the process that
+// signs a person in.
+func (c bridgeCmd) overlay(w *wiring, server string) {
+	settings, launch := w.helper.Settings, w.helper.Launch
+	w.helper.Settings = func(url string) helper.Settings {
+		s := settings(url)
+		if url != server {
+			return s
+		}
+		if c.Name != "" {
+			s.Name = c.Name
+		}
+		if c.ClientSecretFile != "" {
+			s.ClientSecret = c.ClientSecretFile
+		}
+		return s
+	}
+	w.helper.Launch = func(args ...string) error {
+		if args[0] == helper.OfferCommand && c.Name != "" {
+			args = append(args, "--name="+c.Name)
+		}
+		if args[0] == helper.OfferCommand && c.ClientSecretFile != "" {
+			args = append(args, "--client-secret-file="+c.ClientSecretFile)
+		}
+		return launch(args...)
+	}
+}
