@@ -26,6 +26,7 @@ type Pointer struct {
 	Name        string // what a person calls the server
 	ConfigSize  int64  // bytes of the config file it was resolved from
 	ConfigMTime int64  // and its change time in nanoseconds; 0 and 0: there was none
+	Notify      bool   // that file asks for a word about refreshes
 }
 
 // Lookup returns the pointer for a question: its URL, account, client, machine identity and scopes in any order. It is ErrMiss where
@@ -107,15 +108,15 @@ func encodePointer(p Pointer) ([]byte, error) {
 		return nil, err
 	}
 	size, mtime := strconv.FormatInt(p.ConfigSize, 10), strconv.FormatInt(p.ConfigMTime, 10)
-	return packFields(p.URL, p.SignIn, p.TokenID, size, mtime, p.Name), nil
+	return packFields(p.URL, p.SignIn, p.TokenID, size, mtime, p.Name, strconv.FormatBool(p.Notify)), nil
 }
 
 func decodePointer(data []byte) (Pointer, error) {
-	f, err := unpackFields(data, 6)
+	f, err := unpackFields(data, 7)
 	if err != nil {
 		return Pointer{}, errPointer
 	}
-	p := Pointer{URL: f[0], SignIn: f[1], TokenID: f[2], Name: f[5]}
+	p := Pointer{URL: f[0], SignIn: f[1], TokenID: f[2], Name: f[5], Notify: f[6] == "true"}
 	var err1, err2 error
 	p.ConfigSize, err1 = strconv.ParseInt(f[3], 10, 64)
 	p.ConfigMTime, err2 = strconv.ParseInt(f[4], 10, 64)

@@ -146,7 +146,7 @@ func (h *Helper) point(q credential.Query, s subject) {
 		return // git's questions by origin or by path below a server: what they mean changes with every login
 	}
 	size, mtime := h.Config()
-	err := h.Cache.Point(q, cache.Pointer{URL: q.URL, SignIn: s.signIn.ID, TokenID: s.tokenID, Name: s.server.Name, ConfigSize: size, ConfigMTime: mtime})
+	err := h.Cache.Point(q, cache.Pointer{URL: q.URL, SignIn: s.signIn.ID, TokenID: s.tokenID, Name: s.server.Name, ConfigSize: size, ConfigMTime: mtime, Notify: s.settings.Notify})
 	if err != nil {
 		h.Trace("cache: no pointer: " + err.Error())
 	}

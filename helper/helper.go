@@ -54,6 +54,7 @@ type Proposal struct {
 	Scopes   []string
 	Account  string
 	Approved bool // the same triple of resource, issuer and scopes has been approved before
+	Offered  bool // a get offers the sign-in; nobody has typed login
 	SignedIn bool // a sign-in that serves it is there already: no browser is needed
 }
 
@@ -76,6 +77,7 @@ type Settings struct {
 	Issuer       string
 	Resource     string
 	Store        string
+	Notify       bool
 }
 
 // Helper decides. Every field is set before use, except where a nil is explained.

@@ -24,6 +24,7 @@ type Login struct {
 	ClientSecretFile string
 	Scopes           []string // besides what the server or the configuration lists, and what was approved before
 	Anew             bool     // sign in again even where a live sign-in serves the server
+	offered          bool     // a get offers it; nobody has typed login
 }
 
 // Outcome is what a login has brought.
@@ -133,7 +134,7 @@ func (h *Helper) propose(l Login, settings Settings, found Found, before subject
 	covered := same && credential.HasScopes(before.account.Scopes, scopes)
 	p := Proposal{
 		Server: l.URL, Name: firstOf(l.Name, settings.Name, before.server.Name, found.Name, hostOf(l.URL)), Resource: found.Resource,
-		Issuer: found.Endpoints.Issuer, Scopes: scopes, Account: before.account.Label, Approved: covered,
+		Issuer: found.Endpoints.Issuer, Scopes: scopes, Account: before.account.Label, Approved: covered, Offered: l.offered,
 		SignedIn: covered && !l.Anew && before.signIn.ID != "" && h.hopeless(l.URL, before.signIn) == nil && (client == "" || client == before.signIn.ClientID),
 	}
 	t := credential.Target{
@@ -172,6 +173,9 @@ func (h *Helper) adopt(ctx context.Context, kc Keychain, p Proposal, t credentia
 	server := before.server
 	server.Name, server.Resource, server.Issuer, server.Source = p.Name, p.Resource, p.Issuer, source
 	server.ApprovedBy = "login"
+	if p.Offered {
+		server.ApprovedBy = "browser"
+	}
 	account := state.Account{Label: p.Account, SignIn: id, Scopes: t.Scopes}
 	err := h.locked(ctx, id, credential.LockWait, func() error { return h.store(ctx, kc, server, account, si, answer) })
 	if old := before.signIn.ID; err == nil && old != "" && old != id {

@@ -109,6 +109,7 @@ func (h *Helper) dropSignIn(ctx context.Context, id string) error {
 		return err
 	}
 	err = h.Cache.Forget(id)
+	h.Book.Unmark(startMark(id))
 	kc, kerr := h.Keychain(ctx, si.Keychain)
 	if kerr == nil {
 		kerr = kc.Delete(ctx, id)

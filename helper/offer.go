@@ -77,6 +77,7 @@ func promptName(q credential.Query) string {
 func (h *Helper) Offer(ctx context.Context, l Login) error {
 	name := promptName(credential.Query{URL: l.URL, Account: l.Account})
 	who := h.Person()
+	l.offered = true
 	_, err := h.Login(ctx, l, who)
 	if err != nil {
 		_ = h.Book.PutFailure(name, *h.failure(err))

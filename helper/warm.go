@@ -28,6 +28,7 @@ type Hit struct {
 	SignIn  string
 	Account string // label of the sign-in; known where Due is set
 	Machine bool   // the token belongs to a machine identity; known where Due is set
+	Notify  bool   // the configuration asks for a word about refreshes
 	Due     bool   // in its refresh window, and the right to start the refresh is the caller's: it prints first, then starts
 }
 
@@ -54,7 +55,7 @@ func (w Warm) Get(q credential.Query) (Hit, error) {
 		return Hit{}, w.cold("the cached token has expired")
 	}
 	w.Trace("cache: a token that is valid for " + t.Left(now))
-	hit := Hit{Token: t, SignIn: p.SignIn}
+	hit := Hit{Token: t, SignIn: p.SignIn, Notify: p.Notify}
 	if !t.Due(now) {
 		return hit, nil
 	}

@@ -65,7 +65,7 @@ var rows = map[credential.Kind]row{
 	credential.StillRefreshing: {4, "try again in a moment"},
 
 	credential.Refused:       {5, "mcp-credential status tells how the sign-in fares; signing in again may help: mcp-credential login URL"},
-	credential.Misconfigured: {5, "check the client, the scopes and the resource: docs/config.md"},
+	credential.Misconfigured: {5, "correct the setting it names: docs/config.md"},
 	credential.Hostile:       {5, "nothing was sent to it; ask whoever runs the server"},
 
 	credential.KeychainLocked:  {6, "unlock the keychain (signing in to the desktop does), then try again"},

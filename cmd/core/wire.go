@@ -78,7 +78,7 @@ func (w *wiring) settings(url string) helper.Settings {
 	c := w.config.Servers[url]
 	return helper.Settings{
 		Name: c.Name, ClientID: c.ClientID, ClientSecret: c.ClientSecretFile, Scopes: c.Scopes, Account: c.Account,
-		Issuer: c.Issuer, Resource: c.Resource, Store: c.Store,
+		Issuer: c.Issuer, Resource: c.Resource, Store: c.Store, Notify: w.config.Notify,
 	}
 }
 
