@@ -131,7 +131,7 @@ func (h *Helper) readCold(ctx context.Context, s subject) (credential.Token, err
 func (h *Helper) answered(a Ask, s subject, t credential.Token) {
 	h.Trace("cache: a token that is valid for " + t.Left(h.Now()))
 	h.point(a.Query, s)
-	if !t.Due(h.Now()) {
+	if !t.Due(h.Now()) || h.Attended(s.signIn.Keychain) {
 		return
 	}
 	if ready, _ := restarts(h.Book, s.signIn, h.Now()); ready {
@@ -170,7 +170,7 @@ func (h *Helper) await(ctx context.Context, s subject, a Ask) (credential.Token,
 		if err := h.blocked(ctx, s.server.URL, si, before); err != nil {
 			return credential.Token{}, err
 		}
-		if err := h.start(s, si, a.Refused); err != nil {
+		if err := h.start(ctx, s, si, a.Refused); err != nil {
 			return credential.Token{}, err
 		}
 		if rest(ctx, pause) != nil {
@@ -196,13 +196,19 @@ func (h *Helper) blocked(ctx context.Context, server string, si state.SignIn, be
 }
 
 // start launches the refresh process unless one is at work or must not begin yet by the sign-in's latest record si.
-func (h *Helper) start(s subject, si state.SignIn, refused credential.Secret) error {
+func (h *Helper) start(ctx context.Context, s subject, si state.SignIn, refused credential.Secret) error {
 	ready, err := restarts(h.Book, si, h.Now())
 	if err != nil || !ready {
 		return h.unwritable(err)
 	}
 	if err := h.Book.Writable(); err != nil {
 		return err
+	}
+	if h.Attended(si.Keychain) {
+		h.Trace("refresh: here, because the keychain's passphrase was typed here")
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), credential.RefreshTotal)
+		defer cancel()
+		return h.Refresh(ctx, Renewal{Query: s.query(), Refused: refused.Fingerprint()})
 	}
 	h.Trace("refresh: starting a process of its own")
 	if err := h.Launch(RefreshArgs(s.query(), refused.Fingerprint(), false)...); err != nil {

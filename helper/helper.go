@@ -99,6 +99,7 @@ type Helper struct {
 	Issuer func(ctx context.Context, issuer string) (credential.Endpoints, error)
 
 	Launch    func(args ...string) error // starts a detached core process with these arguments
+	Attended  func(store string) bool    // this keychain opens with what a person types at this terminal: no other process can
 	Reachable func() bool                // a person can be shown a browser from here
 	Person    func() Person              // who a sign-in that get offers talks to
 

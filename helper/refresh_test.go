@@ -257,3 +257,15 @@ func TestLoginCuresASettingThatTheServerRefuses(t *testing.T) {
 		t.Error("the login did not sign in again")
 	}
 }
+
+func TestTypedPassphraseRefreshesInThisProcess(t *testing.T) {
+	r := newRig(t)
+	r.login(Login{})
+	r.attended = true
+	r.now = r.now.Add(2 * time.Hour)
+	got, err := r.get()
+	wantAccess(t, got, err, "access-2")
+	if len(r.launched) != 0 {
+		t.Errorf("launched %v: it could not open the keychain", r.launched)
+	}
+}

@@ -36,6 +36,7 @@ type rig struct {
 	settings Settings
 	found    Found
 	reach    bool
+	attended bool
 }
 
 func newRig(t *testing.T) *rig {
@@ -56,6 +57,7 @@ func newRig(t *testing.T) *rig {
 		Find:      func(context.Context, string, Settings) (Found, error) { return r.found, nil },
 		Issuer:    func(context.Context, string) (credential.Endpoints, error) { return r.found.Endpoints, nil },
 		Launch:    func(args ...string) error { r.launched = append(r.launched, args); return nil },
+		Attended:  func(string) bool { return r.attended },
 		Reachable: func() bool { return r.reach }, Person: func() Person { return r },
 		Now: func() time.Time { return r.now }, Trace: func(string) {}, Warn: func(s string) { r.warned = append(r.warned, s) },
 	}

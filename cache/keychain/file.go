@@ -47,7 +47,7 @@ func openFile(_ context.Context, o Options) (Keychain, error) {
 	}
 	f := &file{dir: filepath.Join(o.Dir, fileFolder), prefix: o.Home + ".", passphrase: o.readPassphrase}
 	asks := o.PassphraseFile == "" && o.AskPassphrase != nil
-	return &store{raw: slots{f}, name: nameFile, tier: "encrypted file", wait: wait(asks)}, nil
+	return &store{raw: slots{f}, name: File, tier: "encrypted file", wait: wait(asks)}, nil
 }
 
 func (o Options) readPassphrase(ctx context.Context) (credential.Secret, error) {

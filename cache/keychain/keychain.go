@@ -66,7 +66,7 @@ const (
 	nameMacOS         = "keychain"
 	nameWindows       = "wincred"
 	namePass          = "pass"
-	nameFile          = "file"
+	File              = "file" // the encrypted file: the one that a passphrase opens
 	nameMemory        = "memory"
 )
 
@@ -77,7 +77,7 @@ func backends() []backend {
 		{nameMacOS, openMacOS},
 		{nameWindows, openWindows},
 		{namePass, openPass},
-		{nameFile, openFile},
+		{File, openFile},
 		{nameMemory, openMemory},
 	}
 }
@@ -99,9 +99,9 @@ func preferred(goos string) []string {
 	case "windows":
 		return []string{nameWindows}
 	case "linux":
-		return []string{nameSecretService, namePass, nameFile}
+		return []string{nameSecretService, namePass, File}
 	}
-	return []string{namePass, nameFile}
+	return []string{namePass, File}
 }
 
 func (o Options) withDefaults() Options {

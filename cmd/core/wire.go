@@ -60,7 +60,7 @@ func wire(c common, s streams) (*wiring, error) {
 		Dir: dir, Cache: cache.Open(dir, HotKeys(dir)), Book: state.Book{Dir: dir},
 		Settings: w.settings, Config: func() (int64, int64) { return call.ConfigStamp(dir.File(config.FileName)) },
 		Keychain: w.keychain, Source: w.refresher, Find: w.find, Issuer: w.issuer,
-		Launch: w.launch, Reachable: func() bool { return browser.Reachable(osGetenv) },
+		Launch: w.launch, Attended: w.attended, Reachable: func() bool { return browser.Reachable(osGetenv) },
 		Person: func() helper.Person { return w.person(source.Browser, true) },
 		Now:    time.Now, Trace: w.trace, Warn: func(text string) { call.Say(s.err, "warning: "+text) },
 	}
@@ -109,14 +109,10 @@ func (w *wiring) keychain(ctx context.Context, store string) (helper.Keychain, e
 	if kc, ok := w.keychains[store]; ok {
 		return kc, nil
 	}
-	passphrase := osGetenv("MCPCRED_PASSPHRASE_FILE")
-	if passphrase == "" {
-		passphrase = w.config.PassphraseFile
-	}
 	o := keychain.Options{
-		Store: store, Home: w.dir.ID, Dir: w.dir.Path, PassphraseFile: passphrase, Interactive: w.interactive, Getenv: osGetenv, Trace: w.trace,
+		Store: store, Home: w.dir.ID, Dir: w.dir.Path, PassphraseFile: w.passphraseFile(), Interactive: w.interactive, Getenv: osGetenv, Trace: w.trace,
 	}
-	if w.terminal() && call.Terminal(w.streams.in) {
+	if w.typing() {
 		o.AskPassphrase = w.askPassphrase
 	}
 	kc, err := keychain.Open(ctx, o)
@@ -125,6 +121,21 @@ func (w *wiring) keychain(ctx context.Context, store string) (helper.Keychain, e
 	}
 	w.keychains[store] = items{kc}
 	return w.keychains[store], nil
+}
+
+func (w *wiring) passphraseFile() string {
+	if path := osGetenv("MCPCRED_PASSPHRASE_FILE"); path != "" {
+		return path
+	}
+	return w.config.PassphraseFile
+}
+
+// typing reports whether a person can type into this process.
+func (w *wiring) typing() bool { return w.terminal() && call.Terminal(w.streams.in) }
+
+// attended reports whether a keychain opens with what a person types here.
+func (w *wiring) attended(store string) bool {
+	return store == keychain.File && w.passphraseFile() == "" && w.typing()
 }
 
 // items speaks helper's word for an item that is not there.
