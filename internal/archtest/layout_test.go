@@ -40,8 +40,14 @@ var layout = map[string][]string{
 	"discovery":      {"credential", "internal/microsoft", "internal/webclient", "github.com/modelcontextprotocol/go-sdk/oauthex"},
 	"source":         {"credential"},
 	"source/oauth":   {"credential", "internal/loopback", "internal/webclient", "source"},
+	"source/entra": {
+		"credential", "internal/loopback", "internal/microsoft", "internal/webclient", "source",
+		"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache",
+		"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public",
+	},
+	"bridge": {"credential", "internal/webclient"},
 	"cmd/core": {
-		"cache", "cache/keychain", "cmd/call", "config", "credential", "discovery", "helper", "internal/browser", "internal/busguard",
+		"bridge", "cache", "cache/keychain", "cmd/call", "config", "credential", "discovery", "helper", "internal/browser", "internal/busguard",
 		"internal/detach", "internal/home", "internal/loopback", "internal/webclient", "source", "source/oauth", "state",
 		"github.com/alecthomas/kong", "golang.org/x/term",
 	},
@@ -63,14 +69,16 @@ var layout = map[string][]string{
 // sdks are the modules of others, each with the packages that import it, in tests too. One product package each: the
 // second row of go-sdk is the protected MCP server of the tests.
 var sdks = map[string][]string{
-	"github.com/99designs/keyring":                   {"cache/keychain"},
-	"github.com/alecthomas/kong":                     {"cmd/core"},
-	"github.com/godbus/dbus/v5":                      {"cache/keychain"},
-	"github.com/modelcontextprotocol/go-sdk/mcp":     {"internal/fakeworld/mcpserver"},
-	"github.com/modelcontextprotocol/go-sdk/oauthex": {"discovery"},
-	"github.com/pelletier/go-toml/v2":                {"config"},
-	"github.com/rogpeppe/go-internal/testscript":     {"cmd/script"},
-	"golang.org/x/term":                              {"cmd/core"},
+	"github.com/99designs/keyring":                                           {"cache/keychain"},
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache":  {"source/entra"},
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public": {"source/entra"},
+	"github.com/alecthomas/kong":                                             {"cmd/core"},
+	"github.com/godbus/dbus/v5":                                              {"cache/keychain"},
+	"github.com/modelcontextprotocol/go-sdk/mcp":                             {"internal/fakeworld/mcpserver"},
+	"github.com/modelcontextprotocol/go-sdk/oauthex":                         {"discovery"},
+	"github.com/pelletier/go-toml/v2":                                        {"config"},
+	"github.com/rogpeppe/go-internal/testscript":                             {"cmd/script"},
+	"golang.org/x/term":                                                      {"cmd/core"},
 }
 
 // foreign reports whether an import path belongs to another module: its first element has a dot.
