@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestMain lets the test binary play the browser.
@@ -43,19 +44,23 @@ func temporary(t *testing.T) {
 	})
 }
 
+// limit is how long a demo may hold somebody's attention.
+const limit = 20 * time.Second
+
 func TestDemo(t *testing.T) {
 	bin := build(t)
 	t.Run("plays", func(t *testing.T) {
 		temporary(t)
 		var out, errs strings.Builder
+		began := time.Now()
 		if code := run(t.Context(), []string{"demo", "-bin", bin}, &out, &errs, false); code != 0 {
 			t.Fatalf("exit code %d: %s\n%s", code, errs.String(), out.String())
 		}
 		if n := strings.Count(out.String(), "\n   ok "); n < len(steps) || strings.Contains(out.String(), "\x1b") {
 			t.Errorf("%d facts, or colours:\n%s", n, out.String())
 		}
-		if took := out.String()[strings.LastIndex(out.String(), " in "):]; len(took) > len(" in 19.9 s.\n") {
-			t.Errorf("it took%s", took)
+		if took := time.Since(began); took > limit {
+			t.Errorf("it took %v", took)
 		}
 	})
 	t.Run("is interrupted", func(t *testing.T) {
