@@ -31,6 +31,7 @@ func commands() map[string]command {
 		"quiet":      plainly(quiet),
 		"rewrite":    plainly(rewrite),
 		"redirect":   plainly(redirectOf),
+		"fetch":      plainly(fetch),
 		"proxy":      plainly(startProxy),
 	}
 }

@@ -225,3 +225,13 @@ func redirectOf(ts *testscript.TestScript, args []string) {
 	ts.Check(err)
 	ts.Setenv(args[0], to.String())
 }
+
+// fetch URL prints a page to stdout.
+func fetch(ts *testscript.TestScript, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: fetch URL")
+	}
+	body, err := get(args[0])
+	ts.Check(err)
+	_, _ = ts.Stdout().Write(body)
+}
