@@ -227,13 +227,15 @@ func TestGitKeepsOtherPasswords(t *testing.T) {
 	u.script("stranger", `[ "$1" = get ] || exit 0`+"\necho username="+strangerUser+"\necho password="+strangerPassword)
 	for _, order := range [][]string{{bin("git-credential-mcp"), u.path("stranger"), u.path("after")}, {u.path("stranger"), bin("git-credential-mcp"), u.path("after")}} {
 		u.helpers(order...)
-		before := u.contents()
-		r := u.finish(u.command("git", "ls-remote", other.URL+repository))
-		if r.code != 0 || !strings.Contains(r.stdout, "refs/heads/main") || strings.Contains(r.stderr, "mcp-credential") {
-			t.Errorf("%d %s", r.code, r.stderr)
-		}
-		if !maps.Equal(u.contents(), before) {
-			t.Error("a stranger's password changed our home")
+		for _, withPath := range []string{"false", "true"} {
+			before := u.contents()
+			r := u.finish(u.command("git", "-c", "credential.useHttpPath="+withPath, "ls-remote", other.URL+repository))
+			if r.code != 0 || !strings.Contains(r.stdout, "refs/heads/main") || strings.Contains(r.stderr, "mcp-credential") {
+				t.Errorf("%d %s", r.code, r.stderr)
+			}
+			if !maps.Equal(u.contents(), before) {
+				t.Error("a stranger's password changed our home")
+			}
 		}
 	}
 	if log := u.read("after.log"); !strings.Contains(log, "verb=store") || !strings.Contains(log, strangerPassword) {

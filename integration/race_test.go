@@ -162,7 +162,8 @@ func TestTwoHundredProcesses(t *testing.T) {
 }
 
 // TestKilledCallers has forty callers at each of five expiries, a third of which are killed with their whole process
-// group at a random moment. Whatever they had begun, the others are answered, and no refresh token is used twice.
+// group at a random moment, during token requests of up to 1.6 seconds. Whatever they had begun, the others are answered,
+// and no refresh token is used twice.
 func TestKilledCallers(t *testing.T) {
 	const rounds, processes = 5, 40
 	p := startProvider(t, "--access-ttl", "5")
@@ -171,7 +172,7 @@ func TestKilledCallers(t *testing.T) {
 	ways, killed := callers(u, p.Server), 0
 	for round := range rounds {
 		u.expired(p.Server)
-		p.control(fmt.Sprintf(`{"reset_stats": true, "token_delay_ms": %d}`, 150*round))
+		p.control(fmt.Sprintf(`{"reset_stats": true, "token_delay_ms": %d}`, 400*round))
 		var all []*caller
 		for i := range processes {
 			all = append(all, ways[i%len(ways)]())

@@ -112,6 +112,7 @@ func TestLogoutDuringARefresh(t *testing.T) {
 	eventually(t, "a token request begins", 5*time.Second, func() bool { return w.Stats().HTTP["POST /token"] == 1 })
 	u.must("logout", w.ServerURL())
 	_ = c.cmd.Wait() // it was answered, or told to sign in
+	eventually(t, "the refresh ends", 5*time.Second, func() bool { return len(u.detached("refresh")) == 0 })
 	if token := c.parse(c.out.String()); token != "" && accepts(t, w.ServerURL(), token) {
 		t.Error("a token of the ended sign-in still works")
 	}
