@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"syscall"
@@ -24,23 +25,28 @@ func crowd(t *testing.T, u *user, server string, n int) map[string]int {
 	return finish(t, all)
 }
 
-// TestCrowdAfterReboot has no hot key: every process asks gnome-keyring. The session bus takes 256 connections of a user.
+// TestCrowdAfterReboot has no hot key: every process asks the keychain. The session bus takes 256 connections of a user;
+// pass costs a process of gpg for each slot.
 func TestCrowdAfterReboot(t *testing.T) {
-	const processes = 200
-	u, _, w := atDesktop(t)
-	for what, want := range map[string]int{"a valid token": 0, "no token": 1} {
-		u.must("get", w.ServerURL())
-		w.ResetStats()
-		u.loseHotKey("unlink")
-		if want > 0 {
-			u.must("erase", w.ServerURL())
-		}
-		began := time.Now()
-		tokens := crowd(t, u, w.ServerURL(), processes)
-		measure(t, "200 processes after a reboot, gnome-keyring, "+what, time.Since(began))
-		if s := w.Stats(); len(tokens) != 1 || s.HTTP["POST /token"] != want || s.Reuse != 0 {
-			t.Errorf("%s: %d different tokens, requests %v, reuse %d", what, len(tokens), s.HTTP, s.Reuse)
-		}
+	for name, processes := range map[string]int{"gnome-keyring": 200, "encrypted file": 200, "pass": 40} {
+		t.Run(name, func(t *testing.T) {
+			u, w := places()[name].user(t), strictWorld(t)
+			u.must("login", w.ServerURL())
+			for what, want := range map[string]int{"a valid token": 0, "no token": 1} {
+				u.must("get", w.ServerURL())
+				w.ResetStats()
+				u.loseHotKey("unlink")
+				if want > 0 {
+					u.must("erase", w.ServerURL())
+				}
+				began := time.Now()
+				tokens := crowd(t, u, w.ServerURL(), processes)
+				measure(t, fmt.Sprintf("%d processes after a reboot, %s, %s", processes, name, what), time.Since(began))
+				if s := w.Stats(); len(tokens) != 1 || s.HTTP["POST /token"] != want || s.Reuse != 0 {
+					t.Errorf("%s: %d different tokens, requests %v, reuse %d", what, len(tokens), s.HTTP, s.Reuse)
+				}
+			}
+		})
 	}
 }
 
