@@ -10,9 +10,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/mcp-credential/mcp-credential/cache"
+	"github.com/mcp-credential/mcp-credential/internal/home"
 )
 
 // Scripts that need nothing but Go run everywhere; the others are in a folder that says where.
@@ -41,6 +45,7 @@ func (s suite) Run() int {
 		fmt.Fprintln(os.Stderr, "cannot build the programs under test:", err)
 		return 1
 	}
+	os.Setenv("GOTMPDIR", bin) // where testscript works; it leaves its folder behind when only some scripts run
 	os.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return s.m.Run()
 }
@@ -106,6 +111,22 @@ func setup(e *testscript.Env) error {
 		e.Setenv("SYSTEMROOT", root) // Windows opens no socket without it
 	}
 	e.Values[keyT], e.Values[keySnapshot] = e.T(), new(map[string]string)
-	e.Defer(func() { endDetached(work) })
+	e.Defer(func() {
+		endDetached(work)
+		coolDown(work)
+	})
 	return nil
+}
+
+// coolDown removes the hot keys of the homes below work, which the system would keep for as long as a token lives.
+func coolDown(work string) {
+	for _, depth := range []string{"*", "*/.*"} {
+		records, _ := filepath.Glob(filepath.Join(work, depth, "signins", "*.json"))
+		for _, record := range records {
+			dir, err := home.Find(filepath.Dir(filepath.Dir(record)), os.Getenv)
+			if err == nil {
+				_ = cache.SystemKeys(dir.ID).Drop(strings.TrimSuffix(filepath.Base(record), ".json"))
+			}
+		}
+	}
 }
