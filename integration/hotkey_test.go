@@ -3,47 +3,48 @@
 package integration
 
 import (
+	"encoding/binary"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/mcp-credential/mcp-credential/internal/home"
 )
 
 // hotKeys returns the kernel's numbers of the hot keys of this account's sign-ins.
-func (u *user) hotKeys() []string {
+func (u *user) hotKeys() []int {
 	u.t.Helper()
 	dir, err := home.Find(u.dir(), os.Getenv)
 	if err != nil {
 		u.t.Fatal(err)
 	}
-	out, err := exec.CommandContext(u.t.Context(), "keyctl", "show", "@u").Output()
-	if err != nil {
-		u.t.Fatal(err)
+	list := make([]byte, 64<<10)
+	n, err := unix.KeyctlBuffer(unix.KEYCTL_READ, unix.KEY_SPEC_USER_KEYRING, list, 0)
+	if err != nil || n > len(list) {
+		u.t.Fatalf("the user keyring of the kernel: %d bytes, %v", n, err)
 	}
-	var keys []string
-	for line := range strings.Lines(string(out)) {
-		if strings.Contains(line, "mcp-credential:"+dir.ID+":") {
-			keys = append(keys, strings.Fields(line)[0])
+	var keys []int
+	for ; n >= 4; n -= 4 {
+		key := int(int32(binary.NativeEndian.Uint32(list[n-4:])))
+		about, err := unix.KeyctlString(unix.KEYCTL_DESCRIBE, key)
+		if err == nil && strings.Contains(about, ";mcp-credential:"+dir.ID+":") {
+			keys = append(keys, key)
 		}
 	}
 	return keys
 }
 
-// loseHotKey takes the one hot key away with keyctl: revoke, or unlink, which is what a reboot amounts to.
-func (u *user) loseHotKey(how string) {
+// loseHotKey takes the one hot key away: by KEYCTL_UNLINK, which is what a reboot amounts to, or KEYCTL_REVOKE.
+func (u *user) loseHotKey(how int) {
 	u.t.Helper()
 	keys := u.hotKeys()
 	if len(keys) != 1 {
 		u.t.Fatalf("%d hot keys", len(keys))
 	}
-	args := []string{how, keys[0]}
-	if how == "unlink" {
-		args = append(args, "@u")
-	}
-	if out, err := exec.CommandContext(u.t.Context(), "keyctl", args...).CombinedOutput(); err != nil {
-		u.t.Fatalf("keyctl %v: %v %s", args, err, out)
+	if _, err := unix.KeyctlInt(how, keys[0], unix.KEY_SPEC_USER_KEYRING, 0, 0); err != nil {
+		u.t.Fatal(err)
 	}
 }
 
@@ -56,16 +57,16 @@ func TestLostHotKey(t *testing.T) {
 	u.must("login", w.ServerURL())
 	token := u.must("get", w.ServerURL())
 	w.ResetStats()
-	for _, how := range []string{"unlink", "revoke"} {
-		u.loseHotKey(how)
+	for how, call := range map[string]int{"unlinked": unix.KEYCTL_UNLINK, "revoked": unix.KEYCTL_REVOKE} {
+		u.loseHotKey(call)
 		r := u.run("get", "--verbose", w.ServerURL())
 		if r.code != 0 || r.stdout != token+"\n" || strings.Count(r.stderr, asked) != 1 {
 			t.Errorf("%s: %d %s", how, r.code, r.stderr)
 		}
-		measure(t, "get after the hot key was lost ("+how+"), encrypted file", r.took)
+		measure(t, "get after the hot key was "+how+", encrypted file", r.took)
 		r = u.run("get", "--verbose", w.ServerURL())
 		if r.code != 0 || r.stdout != token+"\n" || strings.Contains(r.stderr, asked) {
-			t.Errorf("after %s: %d %s", how, r.code, r.stderr)
+			t.Errorf("warm, after %s: %d %s", how, r.code, r.stderr)
 		}
 	}
 	if s := w.Stats(); len(s.HTTP) != 0 {

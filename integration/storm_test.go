@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 )
 
@@ -35,7 +37,7 @@ func TestCrowdAfterReboot(t *testing.T) {
 			for what, want := range map[string]int{"a valid token": 0, "no token": 1} {
 				u.must("get", w.ServerURL())
 				w.ResetStats()
-				u.loseHotKey("unlink")
+				u.loseHotKey(unix.KEYCTL_UNLINK)
 				if want > 0 {
 					u.must("erase", w.ServerURL())
 				}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 )
 
@@ -46,7 +48,7 @@ func suffers(t *testing.T, u *user, x torment) {
 	t.Cleanup(heal)
 	warm(t, hurt, x, token)
 	if x.sealed {
-		cold(t, hurt, x, "without a hot key", func() { hurt.loseHotKey("revoke") })
+		cold(t, hurt, x, "without a hot key", func() { hurt.loseHotKey(unix.KEYCTL_REVOKE) })
 	}
 	cold(t, hurt, x, "without a token", func() { hurt.must("erase", x.server) })
 	if r := hurt.run("status"); r.code != 0 || r.took > warmLimit*5 {
