@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -49,7 +50,7 @@ func closed() chan struct{} {
 func (p *pump) fromHost(line []byte) {
 	m, err := peek(line)
 	switch {
-	case len(line) <= 2 && errors.Is(err, errNotJSON): // a line break
+	case len(bytes.Trim(line, space)) == 0:
 		return
 	case errors.Is(err, errNotJSON):
 		p.host.send(failure(nil, codeParse, "the line is not JSON", nil))
