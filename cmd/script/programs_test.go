@@ -36,10 +36,11 @@ func within() {
 	cmd := pass(os.Args[2:])
 	cmd.Stdin = os.Stdin
 	began := time.Now()
-	timer := time.AfterFunc(limit, func() { _ = cmd.Process.Kill() })
-	if err = cmd.Start(); err == nil {
-		err = cmd.Wait()
+	if err := cmd.Start(); err != nil {
+		end(err)
 	}
+	timer := time.AfterFunc(limit, func() { _ = cmd.Process.Kill() })
+	err = cmd.Wait()
 	if !timer.Stop() {
 		fmt.Fprintln(os.Stderr, "within: still running after", time.Since(began))
 		os.Exit(99)
