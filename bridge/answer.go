@@ -24,7 +24,7 @@ const codeMismatch = "-32020"
 
 // exchange sends a call's message and delivers what comes back. Its error is what the call's requests fail with.
 func (p *pump) exchange(c *call) error {
-	e := errand{method: http.MethodPost, m: c.m, call: c}
+	e := errand{method: http.MethodPost, m: c.m, call: c, final: c.own}
 	resp, err := p.transmit(c.ctx, e)
 	if err != nil {
 		return err

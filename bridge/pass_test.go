@@ -124,6 +124,8 @@ func TestBothWays(t *testing.T) {
 	}
 }
 
+func contains(s, part string) bool { return strings.Contains(s, part) }
+
 func event1(data string) string { return "event: message\ndata: " + data + "\n\n" }
 
 // What follows the handshake waits for it, notifications keep their order, and a slow request holds nobody up.

@@ -66,7 +66,7 @@ func (p *pump) resume(c *call, body *io.ReadCloser, e *events, pause time.Durati
 		return err
 	}
 	p.Log(c.m.describe() + ": resuming the stream")
-	resp, err := p.transmit(c.ctx, errand{method: http.MethodGet, m: &message{}, last: e.last, call: &call{own: true, sent: c.sent}})
+	resp, err := p.transmit(c.ctx, errand{method: http.MethodGet, m: &message{}, last: e.last, final: true})
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (p *pump) hearken(ctx context.Context) {
 	e := newEvents(nil, p.MaxMessage)
 	for pause := retryFirst; ; pause = min(2*pause, mostPause) {
 		began := time.Now()
-		resp, err := p.transmit(ctx, errand{method: http.MethodGet, m: &message{}, last: e.last, call: nil})
+		resp, err := p.transmit(ctx, errand{method: http.MethodGet, m: &message{}, last: e.last})
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -22,6 +22,7 @@ type errand struct {
 	m      *message // what is posted; an empty message with GET and DELETE
 	last   string   // Last-Event-ID
 	call   *call    // whom it is for; nil: nobody waits
+	final  bool     // a lost session is the answer: no new one is opened for this
 }
 
 // The pauses between attempts, and how often a server may send us elsewhere on its origin.
@@ -167,7 +168,7 @@ func (p *pump) judge(ctx context.Context, e errand, a *attempts, t credential.To
 	case status == http.StatusTemporaryRedirect || status == http.StatusPermanentRedirect:
 		discard(resp)
 		return p.moved(a, resp)
-	case e.call != nil && e.call.own || s.id == "" || e.m.method == "initialize" || a.reopened || !sessionLost(resp):
+	case e.final || s.id == "" || e.m.method == "initialize" || a.reopened || !sessionLost(resp):
 		return false, nil
 	}
 	discard(resp)
