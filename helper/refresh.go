@@ -201,6 +201,7 @@ func (h *Helper) refreshed(s subject, answer credential.Answer, key credential.S
 	if len(t.Scopes) == 0 {
 		t.Scopes = s.signIn.Granted
 	}
+	_ = h.Book.Notice(s.signIn.ID, "Refreshed MCP sign-in for "+s.server.Name) // first: who waits for the token looks for it
 	cached := noTier(h.Cache.Keep(key, s.signIn.ID, s.tokenID, t))
 	si, err := h.Book.SignIn(s.signIn.ID)
 	if err != nil {
@@ -219,7 +220,6 @@ func (h *Helper) refreshed(s subject, answer credential.Answer, key credential.S
 	if err := errors.Join(cached, saved); err != nil {
 		si.LastError = h.failure(err)
 	}
-	_ = h.Book.Notice(si.ID, "Refreshed MCP sign-in for "+s.server.Name)
 	h.Book.Unmark(startMark(si.ID)) // a server that refuses this very token is asked for another one without delay
 	return errors.Join(cached, h.Book.PutSignIn(si))
 }
