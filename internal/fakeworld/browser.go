@@ -31,16 +31,20 @@ const maxPresses = 5
 // is no more form. Proxies and certificates are those of the environment. A page with an error status is no error of
 // Visit.
 func Visit(ctx context.Context, rawURL string) (Page, error) {
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		return Page{}, err
-	}
 	network, err := webclient.New(webclient.Options{})
 	if err != nil {
 		return Page{}, err
 	}
 	defer network.CloseIdleConnections()
-	client := &http.Client{Jar: jar, Transport: network.Transport}
+	return VisitWith(ctx, &http.Client{Transport: network.Transport}, rawURL)
+}
+
+// VisitWith is Visit over the network of client, which it gives a place for cookies.
+func VisitWith(ctx context.Context, client *http.Client, rawURL string) (Page, error) {
+	var err error
+	if client.Jar, err = cookiejar.New(nil); err != nil {
+		return Page{}, err
+	}
 	p, err := open(ctx, client, http.MethodGet, rawURL, nil)
 	for range maxPresses {
 		action, fields, found := findForm(p)

@@ -56,7 +56,7 @@ func (c *conversation) CloseIdleConnections() {}
 // Do answers one request of MSAL.
 func (c *conversation) Do(r *http.Request) (*http.Response, error) {
 	where := *r.URL
-	where.RawQuery = ""
+	where.RawQuery, where.ForceQuery = "", false
 	switch at := where.String(); {
 	case r.Method == http.MethodGet && at == c.authority.Configuration():
 		return c.configuration(r), nil
@@ -139,21 +139,23 @@ func (c *conversation) ask(r *http.Request, form url.Values) (reply, error) {
 	}
 }
 
-// poll waits for its turn. While Entra cannot be reached the person is still typing.
+// poll asks at the server's pace until the person has decided, so that MSAL, which has a pace of its own, sees the
+// decision only. While Entra cannot be reached the person is still typing.
 func (c *conversation) poll(r *http.Request, form url.Values) (reply, error) {
 	for {
 		if err := c.Sleep(r.Context(), c.interval); err != nil {
-			return reply{}, err
+			return reply{}, credential.Fail(credential.NoSignIn, "the code was not used in time", err)
 		}
 		got, err := c.send(r, form)
 		switch {
+		case err == nil && got.Error == "authorization_pending":
 		case err == nil && got.Error == "slow_down":
 			c.interval += pollSlower
-			return got, nil
-		case err == nil && !got.fails(), err != nil && credential.KindOf(err) != credential.Network:
+		case err == nil && got.fails(), err != nil && credential.KindOf(err) == credential.Network:
+			c.interval = max(c.interval, min(2*c.interval, pollMost))
+		default:
 			return got, err
 		}
-		c.interval = min(2*c.interval, pollMost)
 	}
 }
 

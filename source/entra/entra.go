@@ -21,6 +21,7 @@ import (
 // Config says what a Source depends on. Client is required.
 type Config struct {
 	Client *http.Client                                     // of internal/webclient
+	Near   *http.Client                                     // likewise without a proxy, for managed identities; nil: there are none
 	Trace  func(string)                                     // told each step, without secrets; nil: nobody
 	Now    func() time.Time                                 // nil: time.Now
 	Sleep  func(ctx context.Context, d time.Duration) error // returns ctx's error when that ends first; nil: a timer

@@ -158,15 +158,9 @@ func (c *conversation) device(ctx context.Context, app public.Client, t credenti
 		return credential.Answer{}, err
 	}
 	_, err = code.AuthenticationResult(ctx)
-	if ctx.Err() == nil && c.last.waiting() { // the code's own end has come
-		return credential.Answer{}, credential.Fail(credential.NoSignIn, "the code was not used in time", nil)
-	}
 	answer, err := c.answer(t, err)
 	return answer, atSignIn(err)
 }
-
-// waiting reports that a device sign-in has not been decided.
-func (r reply) waiting() bool { return r.Error == "authorization_pending" || r.Error == "slow_down" }
 
 // atSignIn corrects what a refusal means while the person is there: what a new sign-in would cure did not help, and no
 // sign-in that exists has ended.

@@ -14,6 +14,8 @@ const (
 	grantCode    = "authorization_code"
 	grantRefresh = "refresh_token"
 	grantDevice  = "urn:ietf:params:oauth:grant-type:device_code"
+
+	grantDeviceShort = "device_code" // as MSAL for Go writes it
 )
 
 type device struct {

@@ -71,7 +71,7 @@ func (w *World) redeem(form url.Values) (issue, *refusal) {
 		return w.redeemCode(form)
 	case grantRefresh:
 		return w.redeemRefresh(form)
-	case grantDevice:
+	case grantDevice, grantDeviceShort:
 		return w.redeemDevice(form)
 	}
 	return issue{}, &refusal{oauth: "unsupported_grant_type", code: 70003, text: "The app returned an unsupported grant type."}
