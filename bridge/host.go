@@ -5,13 +5,14 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
 // host is the host's side: lines out, one writer at a time, each message whole.
 type host struct {
 	mu     sync.Mutex
 	w      io.Writer
-	closed bool
+	closed atomic.Bool
 	gone   chan struct{} // closed when a write has failed: nobody reads any more
 }
 
@@ -23,22 +24,17 @@ func (h *host) send(msg []byte) {
 	msg = append(msg, '\n')
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed {
+	if h.closed.Load() {
 		return
 	}
 	if _, err := h.w.Write(msg); err != nil {
-		h.closed = true
+		h.closed.Store(true)
 		close(h.gone)
 	}
 }
 
 // close ends the writing. It does not wait for a write that the host holds up.
-func (h *host) close() {
-	if h.mu.TryLock() {
-		h.closed = true
-		h.mu.Unlock()
-	}
-}
+func (h *host) close() { h.closed.Store(true) }
 
 // readLines hands on each line of r until its end. A line that is longer than max is read to its end and dropped;
 // tooLong gets its beginning.

@@ -80,7 +80,7 @@ func run(t *testing.T, c Config) *rig {
 
 func client(t *testing.T) *http.Client {
 	t.Helper()
-	c, err := webclient.New(webclient.Options{Idle: 32})
+	c, err := webclient.New(webclient.Options{Idle: 32, Getenv: func(string) string { return "" }})
 	if err != nil {
 		t.Fatal(err)
 	}
