@@ -101,16 +101,15 @@ func (h *Helper) offerHere(ctx context.Context, a Ask, extra []string) (credenti
 	return h.read(ctx, s)
 }
 
-// awaitSignIn waits for the token that the detached sign-in leaves: a pointer for the question, a token newer than the
-// one that did not serve.
+// awaitSignIn waits for the token that the detached sign-in leaves. The sign-in's record comes before the approval of its
+// scopes, and that before the token: until both are new, the old answer is still the one that is found.
 func (h *Helper) awaitSignIn(ctx context.Context, a Ask, old subject) (credential.Token, error) {
 	ctx, cancel := context.WithDeadline(ctx, a.until)
 	defer cancel()
-	began := old.signIn.Created
 	for pause := pollFirst; ; pause = min(pause*5/4, pollMost) {
 		s, err := h.resolve(a.Query)
-		if err == nil && s.signIn.Created.After(began) {
-			if t, err := h.read(ctx, s); err == nil && t.Valid(h.Now()) {
+		if err == nil && s.signIn.Created.After(old.signIn.Created) && s.server.ApprovedAt.After(old.server.ApprovedAt) {
+			if t, err := h.read(ctx, s); err == nil && a.serves(t, h.Now()) {
 				h.point(a.Query, s)
 				return t, nil
 			}
