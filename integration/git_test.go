@@ -41,7 +41,8 @@ func newGitHost(t *testing.T, u *user) *gitHost {
 	tree := strings.TrimSpace(u.git("-C", u.path("repo.git"), "hash-object", "-w", "-t", "tree", "/dev/null"))
 	commit := strings.TrimSpace(u.git("-C", u.path("repo.git"), "-c", "user.name=n", "-c", "user.email=e@example.invalid", "commit-tree", "-m", "first", tree))
 	u.git("-C", u.path("repo.git"), "update-ref", "refs/heads/main", commit)
-	g.Server = httptest.NewServer(http.HandlerFunc(g.serve))
+	g.Server = httptest.NewUnstartedServer(http.HandlerFunc(g.serve)) // serve reads g.URL
+	g.Start()
 	t.Cleanup(g.Close)
 	return g
 }

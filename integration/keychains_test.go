@@ -60,7 +60,11 @@ func part(text string, marks ...string) string {
 func withPass(t *testing.T) *user {
 	u := bareUser(t)
 	u.write(".gnupg/.keep", "")
-	t.Cleanup(func() { _ = u.command("gpgconf", "--kill", "all").Run() })
+	t.Cleanup(func() {
+		end := exec.Command("gpgconf", "--kill", "all")
+		end.Env = u.environ()
+		_ = end.Run()
+	})
 	const name = "integration@example.invalid"
 	for _, c := range []*exec.Cmd{
 		u.command("gpg", "--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", "", "--quick-generate-key", name, "future-default", "default", "never"),

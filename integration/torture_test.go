@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -38,13 +39,7 @@ func suffers(t *testing.T, u *user, x torment) {
 	t.Helper()
 	token := u.must("get", x.server)
 	hurt := x.hurt()
-	healed := false
-	heal := func() {
-		if !healed {
-			healed = true
-			x.heal()
-		}
-	}
+	heal := sync.OnceFunc(x.heal)
 	t.Cleanup(heal)
 	warm(t, hurt, x, token)
 	if x.sealed {
