@@ -34,15 +34,20 @@ type Config struct {
 
 // Server is what the file says about one server.
 type Server struct {
-	Name             string   `toml:"name"`
-	ClientID         string   `toml:"client_id"`
-	ClientSecretFile string   `toml:"client_secret_file"`
-	Scopes           []string `toml:"scopes"`   // replace those that the server publishes
-	Account          string   `toml:"account"`  // the default --account
-	Issuer           string   `toml:"issuer"`   // the only authorization server to accept
-	Resource         string   `toml:"resource"` // accept this resource in the metadata of a server that gets its own wrong
-	Store            string   `toml:"store"`    // keychain for the sign-ins of this server
-	Prompt           string   `toml:"prompt"`
+	Name                    string   `toml:"name"`
+	ClientID                string   `toml:"client_id"`
+	ClientSecretFile        string   `toml:"client_secret_file"`
+	Identity                string   `toml:"identity"`                  // kind of the machine identity that answers
+	Tenant                  string   `toml:"tenant"`                    // Entra ID
+	CertificateFile         string   `toml:"certificate_file"`          // of a service principal: PEM or PFX
+	CertificatePasswordFile string   `toml:"certificate_password_file"` // of a PFX
+	FederatedTokenFile      string   `toml:"federated_token_file"`      // of a workload identity
+	Scopes                  []string `toml:"scopes"`                    // replace those that the server publishes
+	Account                 string   `toml:"account"`                   // the default --account
+	Issuer                  string   `toml:"issuer"`                    // the only authorization server to accept
+	Resource                string   `toml:"resource"`                  // accept this resource in the metadata of a server that gets its own wrong
+	Store                   string   `toml:"store"`                     // keychain for the sign-ins of this server
+	Prompt                  string   `toml:"prompt"`
 }
 
 // Load reads path. No file is the zero Config; a file that cannot be used is an error of kind BadInput.

@@ -11,6 +11,7 @@ const (
 	LockWait      = 45 * time.Second       // a detached refresh waits this long for the sign-in's lock
 	LockShort     = 2 * time.Second        // a caller that waits on its own behalf waits this long
 	HTTPConnect   = 5 * time.Second        // dial and TLS handshake
+	IMDSConnect   = time.Second            // a connection to the metadata service of a VM, which is not there elsewhere
 	HTTPMetadata  = 10 * time.Second       // one metadata document or registration
 	HTTPToken     = 30 * time.Second       // one token request: once it is sent, the answer may hold the only copy of a rotated token
 	RefreshTotal  = 60 * time.Second       // one detached refresh, retries included

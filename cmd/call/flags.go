@@ -17,6 +17,8 @@ type Flags struct {
 	Output    string        `short:"o" help:"Answer in this format: token, headers, header, json or git." placeholder:"FORMAT"`
 	Account   string        `help:"Label of the sign-in to use." placeholder:"LABEL"`
 	ClientID  string        `name:"client-id" help:"Answer only from a sign-in of this OAuth client." placeholder:"ID"`
+	Identity  string        `help:"Answer as a machine identity: secret, certificate, workload, github, pipelines, managed or client-credentials." placeholder:"KIND"`
+	Tenant    string        `help:"Entra ID tenant of the machine identity." placeholder:"TENANT"`
 	Scope     []string      `help:"Scope that is needed besides the approved ones; can be repeated." sep:"none" placeholder:"SCOPE"`
 	Challenge string        `help:"The WWW-Authenticate value of a refused call, to be answered." placeholder:"VALUE"`
 	Prompt    string        `help:"Whether a person may be asked: never or once." placeholder:"POLICY"`
@@ -81,6 +83,10 @@ func (f *Flags) set(name, value string) bool {
 		f.ClientID = value
 	case "--scope":
 		f.Scope = append(f.Scope, value)
+	case "--identity":
+		f.Identity = value
+	case "--tenant":
+		f.Tenant = value
 	case "--challenge":
 		f.Challenge = value
 	case "--prompt":

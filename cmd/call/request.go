@@ -62,6 +62,7 @@ func Decode(f Flags, program string, getenv func(string) string, stdin *os.File)
 	}
 	r.Output, err = protocol.ByName(output)
 	r.merge(f)
+	r.Query.Principal = Principal(getenv)
 	if err == nil && !credential.CheckLabel(r.Query.Account) {
 		err = credential.Fail(credential.BadInput, "an account label is at most 200 printable characters", nil)
 	}
@@ -96,6 +97,7 @@ func (r *Request) merge(f Flags) {
 	if f.Challenge != "" {
 		q.Challenge = f.Challenge
 	}
+	q.Identity, q.Tenant = f.Identity, f.Tenant
 	q.Scopes = credential.JoinScopes(q.Scopes, f.Scope)
 }
 

@@ -13,8 +13,9 @@ type refreshCmd struct {
 	URL     string `arg:""`
 	Account string
 	Refused string
-	Prompt  string
-	Apart   bool // the second of two: its parent is gone
+	machineFlags
+	Prompt string
+	Apart  bool // the second of two: its parent is gone
 }
 
 // Run refreshes one sign-in. Its result is what it leaves in the cache and in the records.
@@ -23,7 +24,7 @@ func (c refreshCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	q := credential.Query{URL: c.URL, Account: c.Account}
+	q := c.query(credential.Query{URL: c.URL, Account: c.Account})
 	if !c.Apart { // a host that kills its helper's descendants finds no way from the helper to the second process
 		return w.launch(append(helper.RefreshArgs(q, c.Refused, c.Prompt != ""), "--apart")...)
 	}
@@ -36,10 +37,12 @@ func (c refreshCmd) Run(ctx context.Context, s streams) error {
 // offerCmd is the detached sign-in that a get offers.
 type offerCmd struct {
 	common
-	URL      string `arg:""`
-	Account  string
-	ClientID string   `name:"client-id"`
-	Scope    []string `sep:"none"`
+	URL              string `arg:""`
+	Account          string
+	Name             string
+	ClientID         string   `name:"client-id"`
+	ClientSecretFile string   `name:"client-secret-file"`
+	Scope            []string `sep:"none"`
 }
 
 // Run shows one sign-in to a person.
@@ -48,5 +51,7 @@ func (c offerCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	return w.helper.Offer(ctx, helper.Login{URL: c.URL, Account: c.Account, ClientID: c.ClientID, Scopes: c.Scope})
+	return w.helper.Offer(ctx, helper.Login{
+		URL: c.URL, Account: c.Account, Name: c.Name, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Scopes: c.Scope,
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -60,6 +61,7 @@ func wire(c common, s streams) (*wiring, error) {
 		Dir: dir, Cache: cache.Open(dir, HotKeys(dir)), Book: state.Book{Dir: dir},
 		Settings: w.settings, Config: func() (int64, int64) { return call.ConfigStamp(dir.File(config.FileName)) },
 		Keychain: w.keychain, Source: w.refresher, Find: w.find, Issuer: w.issuer,
+		Machine: w.machine, KeychainKeys: runtime.GOOS == "darwin",
 		Launch: w.launch, Attended: w.attended, Reachable: func() bool { return browser.Reachable(osGetenv) },
 		Person: func() helper.Person { return w.person(source.Browser, true) },
 		Now:    time.Now, Trace: w.trace, Warn: func(text string) { call.Say(s.err, "warning: "+text) },

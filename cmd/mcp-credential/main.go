@@ -39,7 +39,7 @@ func run(args []string, stdin *os.File, stdout, stderr io.Writer) int {
 	if err := r.Output.Encode(stdout, r.Request, hit.Token); err != nil {
 		return call.Report(stderr, err)
 	}
-	after(f, hit, stderr)
+	after(f, r, hit, stderr)
 	return 0
 }
 
@@ -66,7 +66,7 @@ func warm(f call.Flags, r call.Request, stderr io.Writer) (helper.Hit, error) {
 }
 
 // after does what may follow the answer: a word about a refresh, and a refresh ahead of time.
-func after(f call.Flags, hit helper.Hit, stderr io.Writer) {
+func after(f call.Flags, r call.Request, hit helper.Hit, stderr io.Writer) {
 	if !f.Notify && !hit.Due {
 		return
 	}
@@ -83,6 +83,9 @@ func after(f call.Flags, hit helper.Hit, stderr io.Writer) {
 		return
 	}
 	q := credential.Query{URL: hit.Token.Server, Account: hit.Account}
+	if hit.Machine {
+		q = r.Query // a machine identity is not written down: the same question leads to it
+	}
 	args := append(helper.RefreshArgs(q, "", f.Prompt != "never"), "--home="+dir.Path)
 	if err := launch(args); err != nil && f.Verbose {
 		call.Say(stderr, "refresh: cannot start: "+err.Error())

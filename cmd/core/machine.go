@@ -1,0 +1,114 @@
+package core
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/mcp-credential/mcp-credential/cmd/call"
+	"github.com/mcp-credential/mcp-credential/config"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/helper"
+	"github.com/mcp-credential/mcp-credential/internal/webclient"
+	"github.com/mcp-credential/mcp-credential/source/entra"
+	"github.com/mcp-credential/mcp-credential/source/oauth"
+)
+
+// machineFlags are the part of a question that leads to a machine identity, on the command line of a detached process.
+type machineFlags struct {
+	ClientID string `name:"client-id"`
+	Identity string
+	Tenant   string
+	Scope    []string `sep:"none"`
+}
+
+func (f machineFlags) query(q credential.Query) credential.Query {
+	q.ClientID, q.Identity, q.Tenant, q.Scopes, q.Principal = f.ClientID, f.Identity, f.Tenant, f.Scope, call.Principal(osGetenv)
+	return q
+}
+
+// robot shows helper a machine identity of some source.
+type robot struct {
+	who    helper.Principal
+	tokens interface {
+		Token(ctx context.Context, t credential.Target) (credential.Token, error)
+		Key(salt []byte) (credential.Secret, error)
+	}
+}
+
+func (r robot) Principal() helper.Principal { return r.who }
+
+func (r robot) Token(ctx context.Context, t credential.Target) (credential.Token, error) {
+	return r.tokens.Token(ctx, t)
+}
+
+func (r robot) Key(salt []byte) (credential.Secret, error) { return r.tokens.Key(salt) }
+
+// machine finds the machine identity for a question: named by --identity, or by the configuration unless an account is
+// asked for, else described by the environment.
+func (w *wiring) machine(q credential.Query, _ helper.Settings) (helper.Machine, bool, error) {
+	c := w.config.Servers[q.URL]
+	kind := q.Identity
+	if kind == "" && q.Account == "" {
+		kind = c.Identity
+	}
+	m, err := w.identify(kind, q, c)
+	if m == nil || err != nil {
+		return nil, kind != "", err
+	}
+	return m, kind != "", nil
+}
+
+func (w *wiring) identify(kind string, q credential.Query, c config.Server) (helper.Machine, error) {
+	scopes := q.Scopes
+	if len(scopes) == 0 {
+		scopes = c.Scopes
+	}
+	if kind == oauth.ClientCredentials {
+		return w.clientCredentials(q, c, scopes)
+	}
+	src, err := w.entra()
+	if err != nil {
+		return nil, err
+	}
+	id := entra.Identity{
+		Kind: kind, Server: q.URL, Tenant: orElse(q.Tenant, c.Tenant), Issuer: c.Issuer, ClientID: q.ClientID, Scopes: scopes,
+	}
+	if kind != "" { // else client_id is the one that people sign in with
+		id.ClientID = orElse(q.ClientID, c.ClientID)
+		id.SecretFile, id.CertificateFile = c.ClientSecretFile, c.CertificateFile
+		id.CertificatePassFile, id.FederatedTokenFile = c.CertificatePasswordFile, c.FederatedTokenFile
+	}
+	m, err := src.Identify(id, osGetenv)
+	if m == nil || err != nil {
+		return nil, err
+	}
+	return robot{helper.Principal{Kind: m.Kind, Issuer: m.Issuer, ClientID: m.ClientID, Scopes: m.Scopes}, m}, nil
+}
+
+// entra returns the source of Entra ID's tokens.
+func (w *wiring) entra() (*entra.Source, error) {
+	client, err := w.http()
+	if err != nil {
+		return nil, err
+	}
+	near, err := webclient.New(webclient.Options{Version: Version, Getenv: osGetenv, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }})
+	return entra.New(entra.Config{Client: client, Near: near, Trace: w.trace}), err
+}
+
+// clientCredentials is an identity at any authorization server, which the configuration describes completely (SEP-1046).
+func (w *wiring) clientCredentials(q credential.Query, c config.Server, scopes []string) (helper.Machine, error) {
+	client, err := w.http()
+	if err != nil {
+		return nil, err
+	}
+	m := oauth.Machine{
+		Source: oauth.New(oauth.Config{Client: client, Trace: w.trace}), Issuer: c.Issuer, ClientID: orElse(q.ClientID, c.ClientID), SecretFile: c.ClientSecretFile,
+	}
+	if err := m.Check(); err != nil {
+		return nil, err
+	}
+	return robot{helper.Principal{
+		Kind: oauth.ClientCredentials, Issuer: m.Issuer, ClientID: m.ClientID, Scopes: scopes, Resource: orElse(c.Resource, q.URL), Lookup: true,
+	}, m}, nil
+}

@@ -1,0 +1,97 @@
+package oauth
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/datakey"
+)
+
+// ClientCredentials is the kind of machine identity that any authorization server may know.
+const ClientCredentials = "client-credentials"
+
+// maxSecretFile bounds a client secret file in bytes.
+const maxSecretFile = 64 << 10
+
+// Machine gets tokens by the client credentials grant (RFC 6749 section 4.4; MCP's SEP-1046) for a client whose
+// issuer, ID and secret a person has written down. Of the ways to authenticate it knows those of a client secret.
+type Machine struct {
+	*Source
+	Issuer     string
+	ClientID   string
+	SecretFile string
+}
+
+// Check says what the configuration lacks. It reads no file. Errors are of kind Misconfigured.
+func (m Machine) Check() error {
+	var missing []string
+	for _, need := range [][2]string{{m.Issuer, "issuer"}, {m.ClientID, "client_id"}, {m.SecretFile, "client_secret_file"}} {
+		if need[0] == "" {
+			missing = append(missing, need[1])
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	return credential.Fail(credential.Misconfigured, "the machine identity ("+ClientCredentials+") is incomplete; config.toml lacks "+strings.Join(missing, ", "), nil)
+}
+
+// Token makes one token request to t's endpoint. The secret file is read anew each time.
+func (m Machine) Token(ctx context.Context, t credential.Target) (credential.Token, error) {
+	secret, err := m.secret()
+	if err != nil {
+		return credential.Token{}, err
+	}
+	c, err := newClient(t, m.ClientID, secret, "")
+	if err != nil {
+		return credential.Token{}, err
+	}
+	form := newForm("client_credentials", t)
+	set(form, "scope", strings.Join(t.Scopes, " "))
+	r, err := m.send(ctx, t.Endpoints.Token, c, form)
+	if err != nil {
+		return credential.Token{}, err
+	}
+	a, err := m.accept(r, t, c, credential.Grant{})
+	return a.Token, unmanned(err)
+}
+
+// unmanned turns what would need a person into a refusal: there is none.
+func unmanned(err error) error {
+	var e *credential.Error
+	if errors.As(err, &e) && e.Kind == credential.StepUp {
+		e.Kind = credential.Refused
+	}
+	return err
+}
+
+// Key derives a data key from the client secret, where that is long enough.
+func (m Machine) Key(salt []byte) (credential.Secret, error) {
+	secret, err := m.secret()
+	if err != nil {
+		return credential.Secret{}, err
+	}
+	return datakey.Derive([]byte(secret.Reveal()), salt)
+}
+
+func (m Machine) secret() (credential.Secret, error) {
+	info, err := os.Stat(m.SecretFile)
+	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxSecretFile) {
+		err = errors.New("it is not a file of at most 64 KiB")
+	}
+	var data []byte
+	if err == nil {
+		data, err = os.ReadFile(m.SecretFile)
+	}
+	secret := credential.NewSecret(strings.TrimRight(string(data), "\r\n"))
+	if err == nil && secret.IsZero() {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return credential.Secret{}, credential.Fail(credential.Misconfigured, "the client secret file cannot be used", err)
+	}
+	return secret, nil
+}
