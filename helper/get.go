@@ -35,7 +35,7 @@ const (
 // for, or by a sign-in where the prompt policy allows one. It needs no lock.
 func (h *Helper) Get(ctx context.Context, a Ask) (credential.Token, error) {
 	a.until = time.Now().Add(a.Wait)
-	s, err := h.resolve(a.Query)
+	s, err := h.resolveConfigured(ctx, a.Query)
 	if m, merr := h.machine(a, err); merr != nil {
 		return credential.Token{}, merr
 	} else if m != nil {
@@ -48,6 +48,9 @@ func (h *Helper) Get(ctx context.Context, a Ask) (credential.Token, error) {
 		return h.offer(ctx, s, a, err)
 	}
 	if lack := s.missing(append(a.Query.Scopes, a.Scopes...)); len(lack) > 0 {
+		if err := h.foreign(s, lack); err != nil {
+			return credential.Token{}, err
+		}
 		return h.offer(ctx, s, a, h.stepUp(s, lack))
 	}
 	t, err := h.read(ctx, s)
@@ -162,6 +165,7 @@ func (h *Helper) await(ctx context.Context, s subject, a Ask) (credential.Token,
 		if err != nil {
 			return credential.Token{}, err
 		}
+		si = si.For(s.tokenID)
 		t, err := h.read(ctx, s)
 		if err == nil && a.serves(t, h.Now()) {
 			h.answered(a, s, t)
@@ -170,7 +174,7 @@ func (h *Helper) await(ctx context.Context, s subject, a Ask) (credential.Token,
 		if err := h.blocked(ctx, s.server.URL, si, before); err != nil {
 			return credential.Token{}, err
 		}
-		if err := h.start(ctx, s, si, a.Refused); err != nil {
+		if err := h.start(ctx, s, si, a); err != nil {
 			return credential.Token{}, err
 		}
 		if rest(ctx, pause) != nil {
@@ -196,7 +200,7 @@ func (h *Helper) blocked(ctx context.Context, server string, si state.SignIn, be
 }
 
 // start launches the refresh process unless one is at work or must not begin yet by the sign-in's latest record si.
-func (h *Helper) start(ctx context.Context, s subject, si state.SignIn, refused credential.Secret) error {
+func (h *Helper) start(ctx context.Context, s subject, si state.SignIn, a Ask) error {
 	ready, err := restarts(h.Book, si, h.Now())
 	if err != nil || !ready {
 		return h.unwritable(err)
@@ -208,10 +212,10 @@ func (h *Helper) start(ctx context.Context, s subject, si state.SignIn, refused 
 		h.Trace("refresh: here, because the keychain's passphrase was typed here")
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), credential.RefreshTotal)
 		defer cancel()
-		return h.Refresh(ctx, Renewal{Query: s.query(), Refused: refused.Fingerprint()})
+		return h.Refresh(ctx, Renewal{Query: s.query(), Refused: a.Refused.Fingerprint(), Claims: a.Claims})
 	}
 	h.Trace("refresh: starting a process of its own")
-	if err := h.Launch(RefreshArgs(s.query(), refused.Fingerprint(), false)...); err != nil {
+	if err := h.Launch(append(RefreshArgs(s.query(), a.Refused.Fingerprint(), false), ClaimsArgs(a.Claims)...)...); err != nil {
 		return credential.Fail(credential.Internal, "cannot start the refresh process", err)
 	}
 	return nil

@@ -39,6 +39,8 @@ type Person interface {
 	// Say tells which server will receive which scopes as which account, before anything is redeemed. An error stops
 	// the sign-in.
 	Say(p Proposal) error
+	// Approve asks for a yes to what Say has told, where no sign-in will follow. An error of kind NotApproved stops it.
+	Approve(p Proposal) error
 	// SignIn runs the interactive half of the named token source.
 	SignIn(ctx context.Context, source string, p Proposal, t credential.Target) (credential.Answer, error)
 	// Asked reports whether the person was shown anything to act on: a browser, an address or a code.
@@ -53,9 +55,12 @@ type Proposal struct {
 	Issuer   string
 	Scopes   []string
 	Account  string
-	Approved bool // the same triple of resource, issuer and scopes has been approved before
-	Offered  bool // a get offers the sign-in; nobody has typed login
-	SignedIn bool // a sign-in that serves it is there already: no browser is needed
+	User     string   // what the identity provider calls the person of the sign-in that serves it
+	ClientID string   // empty: one will be registered
+	SameApp  []string // servers elsewhere that are approved for the same app, whose tokens this server could use there
+	Approved bool     // the same triple of resource, issuer and scopes has been approved before
+	Offered  bool     // a get offers the sign-in; nobody has typed login
+	SignedIn bool     // a sign-in that serves it is there already: no browser is needed
 }
 
 // Found is what discovery says about a server.
@@ -65,6 +70,7 @@ type Found struct {
 	Scopes    []string
 	Source    string
 	Endpoints credential.Endpoints
+	Unbound   bool // the source's refresh tokens serve every server of the issuer and client (Entra ID)
 }
 
 // Settings is what the configuration says about one server; the zero value is no configuration.
@@ -78,6 +84,8 @@ type Settings struct {
 	Resource     string
 	Store        string
 	Notify       bool
+	Tenant       string   // of Entra ID, where the user named it
+	File         Approval // what the configuration file says, without flags
 }
 
 // Helper decides. Every field is set before use, except where a nil is explained.
@@ -116,13 +124,14 @@ type subject struct {
 	settings Settings
 	tokenID  string
 	dataKey  *credential.Secret // once the keychain was asked for it
+	claims   string             // of a challenge
 }
 
 // target says what to ask the source for.
 func (s subject) target() credential.Target {
 	return credential.Target{
 		Server: s.server.URL, Resource: s.server.Resource, Scopes: s.account.Scopes, Account: s.account.Label,
-		ClientID: s.signIn.ClientID, Endpoints: s.signIn.Endpoints,
+		ClientID: s.signIn.ClientID, Endpoints: s.signIn.Endpoints, Claims: s.claims, User: s.signIn.User, Subject: s.signIn.Subject,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/microsoft"
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
@@ -22,6 +23,7 @@ type Login struct {
 	Name             string
 	ClientID         string
 	ClientSecretFile string
+	Tenant           string   // of Entra ID, replacing the one that the server names
 	Scopes           []string // besides what the server or the configuration lists, and what was approved before
 	Anew             bool     // sign in again even where a live sign-in serves the server
 	offered          bool     // a get offers it; nobody has typed login
@@ -43,6 +45,7 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 		return Outcome{}, err
 	}
 	settings := h.Settings(l.URL)
+	settings.Tenant = firstOf(l.Tenant, settings.Tenant)
 	found, err := h.Find(ctx, l.URL, settings)
 	if err != nil {
 		return Outcome{}, err
@@ -51,15 +54,24 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 	if err != nil {
 		return Outcome{}, err
 	}
+	if found.Unbound {
+		before = h.sharing(l, settings, found, before)
+	}
 	p, t, err := h.propose(l, settings, found, before)
 	if err != nil {
 		return Outcome{}, err
 	}
 	if p.SignedIn {
-		if out, err := h.reuse(ctx, p, before, who); err == nil || !curable(err) {
+		if err := h.agree(ctx, p, found.Source, before, who); err != nil {
+			return Outcome{}, err
+		}
+		if out, err := h.reuse(ctx, p, before); err == nil || !curable(err) {
 			return out, err
 		}
 		p.SignedIn = false
+	}
+	if p.Offered && !p.Approved && len(p.SameApp) > 0 {
+		return Outcome{}, h.fail(credential.NotApproved, l.URL, l.URL+" wants tokens for the app of "+p.SameApp[0]+", which takes a person at a terminal to approve")
 	}
 	kc, err := h.Keychain(ctx, settings.Store)
 	if err == nil {
@@ -82,7 +94,7 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 	if err != nil {
 		return Outcome{}, err
 	}
-	return h.adopt(ctx, kc, p, t, found.Source, before, answer)
+	return h.adopt(ctx, kc, p, t, found, before, answer)
 }
 
 // curable reports whether a new sign-in can help where the old one fails with err: not when the network is down or the
@@ -108,7 +120,7 @@ func (h *Helper) known(l Login, settings Settings) (subject, error) {
 	if s.account.Label == "" {
 		s.account.Label = label
 	}
-	s.server.URL = l.URL
+	s.server.URL, s.settings = l.URL, settings
 	return s, nil
 }
 
@@ -123,11 +135,18 @@ func (h *Helper) propose(l Login, settings Settings, found Found, before subject
 		scopes = settings.Scopes
 	}
 	same := before.server.Issuer == found.Endpoints.Issuer && before.server.Resource == found.Resource
-	if same {
+	if same && !(found.Unbound && len(settings.Scopes) > 0) {
 		scopes = credential.JoinScopes(before.account.Scopes, scopes)
 	}
 	scopes = credential.JoinScopes(scopes, l.Scopes)
 	client := firstOf(l.ClientID, settings.ClientID)
+	if found.Unbound {
+		scopes = microsoft.Resource(scopes)
+		client = firstOf(client, before.signIn.ClientID, h.onlyClient(found.Endpoints.Issuer))
+		if err := h.judge(l.URL, approvedScopes(before, same), scopes, settings.File.Scopes); err != nil {
+			return Proposal{}, credential.Target{}, err
+		}
+	}
 	if client == "" && same && !before.signIn.Registered {
 		client = before.signIn.ClientID
 	}
@@ -135,20 +154,33 @@ func (h *Helper) propose(l Login, settings Settings, found Found, before subject
 	p := Proposal{
 		Server: l.URL, Name: firstOf(l.Name, settings.Name, before.server.Name, found.Name, hostOf(l.URL)), Resource: found.Resource,
 		Issuer: found.Endpoints.Issuer, Scopes: scopes, Account: before.account.Label, Approved: covered, Offered: l.offered,
-		SignedIn: covered && !l.Anew && before.signIn.ID != "" && h.hopeless(l.URL, before.signIn) == nil && (client == "" || client == before.signIn.ClientID),
+		User: before.signIn.User, ClientID: client,
+		SignedIn: (covered || found.Unbound) && !l.Anew && before.signIn.ID != "" && before.signIn.Claims == "" &&
+			h.hopeless(l.URL, before.signIn) == nil && (client == "" || client == before.signIn.ClientID),
+	}
+	if found.Unbound {
+		p.SameApp = h.sameApp(l.URL, scopes)
 	}
 	t := credential.Target{
 		Server: l.URL, Resource: found.Resource, Scopes: scopes, Account: p.Account,
-		ClientID: client, Secret: secret, Endpoints: found.Endpoints,
+		ClientID: client, Secret: secret, Endpoints: found.Endpoints, Claims: before.signIn.Claims,
+	}
+	if !l.Anew {
+		t.User = before.signIn.User
 	}
 	return p, t, nil
 }
 
-// reuse proves that the sign-in at hand still serves: a cached token, else a refresh. No browser is opened.
-func (h *Helper) reuse(ctx context.Context, p Proposal, s subject, who Person) (Outcome, error) {
-	if err := who.Say(p); err != nil {
-		return Outcome{}, err
+// approvedScopes are the ones that the server has been approved for; nil where it is another server now.
+func approvedScopes(before subject, same bool) []string {
+	if !same || len(before.settings.File.Scopes) > 0 {
+		return nil
 	}
+	return before.account.Scopes
+}
+
+// reuse proves that the sign-in at hand still serves: a cached token, else a refresh. No browser is opened.
+func (h *Helper) reuse(ctx context.Context, p Proposal, s subject) (Outcome, error) {
 	q := credential.Query{URL: p.Server, Account: s.account.Label}
 	t, err := h.Get(ctx, Ask{Query: q, Wait: credential.RefreshTotal})
 	return Outcome{Server: p.Server, Account: s.account.Label, Token: t, Tier: s.signIn.Tier}, err
@@ -156,13 +188,19 @@ func (h *Helper) reuse(ctx context.Context, p Proposal, s subject, who Person) (
 
 // adopt stores a new sign-in: the keychain first, since the refresh token exists nowhere else, then the records, then
 // the access token.
-func (h *Helper) adopt(ctx context.Context, kc Keychain, p Proposal, t credential.Target, source string, before subject, answer credential.Answer) (Outcome, error) {
+func (h *Helper) adopt(ctx context.Context, kc Keychain, p Proposal, t credential.Target, found Found, before subject, answer credential.Answer) (Outcome, error) {
 	ctx = context.WithoutCancel(ctx)
 	registered := t.ClientID == ""
 	bound := p.Resource
+	if found.Unbound {
+		bound = ""
+	}
 	id := credential.SignInID(p.Issuer, t.ClientID, p.Account, bound)
+	if err := h.anotherPerson(id, p.Server, answer); err != nil {
+		return Outcome{}, err
+	}
 	si := state.SignIn{
-		ID: id, Source: source, Keychain: kc.Store(), Tier: kc.Tier(), ClientID: answer.ClientID, Registered: registered,
+		ID: id, Source: found.Source, Unbound: found.Unbound, Subject: answer.Subject, Keychain: kc.Store(), Tier: kc.Tier(), ClientID: answer.ClientID, Registered: registered,
 		AuthMethod: answer.AuthMethod, Account: p.Account, User: answer.User, Resource: bound, Endpoints: t.Endpoints,
 		Requested: t.Scopes, Granted: answer.Token.Scopes, NoRefresh: answer.Grant.RefreshToken.IsZero(),
 		Created: h.Now(), RefreshExpires: answer.RefreshExpires,
@@ -170,12 +208,7 @@ func (h *Helper) adopt(ctx context.Context, kc Keychain, p Proposal, t credentia
 	if !si.NoRefresh {
 		si.RefreshObtained = answer.Token.Obtained
 	}
-	server := before.server
-	server.Name, server.Resource, server.Issuer, server.Source = p.Name, p.Resource, p.Issuer, source
-	server.ApprovedBy = "login"
-	if p.Offered {
-		server.ApprovedBy = "browser"
-	}
+	server := record(p, found.Source, before)
 	account := state.Account{Label: p.Account, SignIn: id, Scopes: t.Scopes}
 	err := h.locked(ctx, id, credential.LockWait, func() error { return h.store(ctx, kc, server, account, si, answer) })
 	if old := before.signIn.ID; err == nil && old != "" && old != id {
@@ -195,7 +228,7 @@ func (h *Helper) store(ctx context.Context, kc Keychain, server state.Server, ac
 	} else if !errors.Is(err, ErrNoItem) {
 		return err
 	}
-	if err := save(ctx, kc, si.ID, itemLabel(server, account.Label), g); err != nil {
+	if err := save(ctx, kc, si.ID, itemLabel(subject{server: server, account: account, signIn: si}), g); err != nil {
 		return err
 	}
 	_ = h.Cache.Drop(si.ID, pendingName)

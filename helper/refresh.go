@@ -45,6 +45,15 @@ type Renewal struct {
 	Query   credential.Query
 	Refused string // fingerprint of a token that the server refused
 	Prompt  bool   // offer a sign-in when only a person can help
+	Claims  string // of a challenge: JSON for the claims parameter
+}
+
+// ClaimsArgs is what RefreshArgs has to be followed by where a challenge brought claims. They are no secret.
+func ClaimsArgs(claims string) []string {
+	if claims == "" {
+		return nil
+	}
+	return []string{"--claims=" + claims}
 }
 
 // Refresh spends the refresh token of a sign-in once, under its lock, unless a sibling has just done so. It runs in a
@@ -59,7 +68,14 @@ func (h *Helper) Refresh(ctx context.Context, r Renewal) error {
 	if err != nil {
 		return err
 	}
-	err = h.locked(ctx, s.signIn.ID, credential.LockWait, func() error { return h.refreshLocked(ctx, r) })
+	refresh := func() error {
+		return h.locked(ctx, s.signIn.ID, credential.LockWait, func() error { return h.refreshLocked(ctx, r) })
+	}
+	if s.signIn.Work() == s.signIn.ID {
+		err = refresh()
+	} else { // siblings for other tokens of the sign-in wait in line behind its lock
+		err = h.locked(ctx, s.signIn.Work(), credential.LockWait, refresh)
+	}
 	if r.Prompt && person(err) {
 		_, err = h.offer(ctx, s, Ask{Query: r.Query, Prompt: true, Terminal: true}, err)
 	}
@@ -89,6 +105,7 @@ func (h *Helper) refreshLocked(ctx context.Context, r Renewal) error {
 	if err != nil {
 		return err
 	}
+	s.claims = r.Claims
 	now := h.Now()
 	t, err := h.read(ctx, s)
 	if err == nil && t.Valid(now) && !t.Due(now) && t.Access.Fingerprint() != r.Refused {
@@ -156,7 +173,7 @@ func (h *Helper) spend(ctx context.Context, s subject) (credential.Answer, crede
 			return credential.Answer{}, g.DataKey, refused
 		}
 		h.Trace("refresh: one token request to " + credential.Origin(target.Endpoints.Token))
-		keep := h.keep(ctx, kc, s.signIn, itemLabel(s.server, s.account.Label), g)
+		keep := h.keep(ctx, kc, s.signIn, itemLabel(s), g)
 		answer, err := source.Silent(ctx, target, g, s.signIn.AuthMethod, keep)
 		if err == nil || credential.KindOf(err) != credential.SignInDead {
 			return answer, g.DataKey, err
@@ -199,7 +216,7 @@ func (h *Helper) refreshed(s subject, answer credential.Answer, key credential.S
 	t.Issuer = s.server.Issuer
 	t.Account = accountName(s.account.Label, s.signIn.User)
 	if len(t.Scopes) == 0 {
-		t.Scopes = s.signIn.Granted
+		t.Scopes = s.granted()
 	}
 	_ = h.Book.Notice(s.signIn.ID, "Refreshed MCP sign-in for "+s.server.Name) // first: who waits for the token looks for it
 	cached := noTier(h.Cache.Keep(key, s.signIn.ID, s.tokenID, t))
@@ -207,10 +224,11 @@ func (h *Helper) refreshed(s subject, answer credential.Answer, key credential.S
 	if err != nil {
 		return errors.Join(cached, err)
 	}
+	si = si.For(s.tokenID)
 	si.Endpoints = s.signIn.Endpoints
 	si.Attempts++
 	si.Failures, si.NextTry, si.LastError = 0, time.Time{}, nil
-	si.LastRefresh, si.Granted = h.Now(), t.Scopes
+	si.LastRefresh, si.Granted, si.Claims = h.Now(), t.Scopes, ""
 	if !answer.Grant.RefreshToken.IsZero() {
 		si.RefreshObtained = t.Obtained
 	}
@@ -220,8 +238,8 @@ func (h *Helper) refreshed(s subject, answer credential.Answer, key credential.S
 	if err := errors.Join(cached, saved); err != nil {
 		si.LastError = h.failure(err)
 	}
-	h.Book.Unmark(startMark(si.ID)) // a server that refuses this very token is asked for another one without delay
-	return errors.Join(cached, h.Book.PutSignIn(si))
+	h.Book.Unmark(startMark(si.Work())) // a server that refuses this very token is asked for another one without delay
+	return errors.Join(cached, h.Book.PutSignIn(si.Whole(false)))
 }
 
 // failed records a refresh that brought nothing, with the time before which nobody tries again.
@@ -230,10 +248,12 @@ func (h *Helper) failed(s subject, err error) error {
 	if rerr != nil {
 		return errors.Join(err, rerr)
 	}
+	si = si.For(s.tokenID)
 	si.Attempts++
 	si.Failures++
 	si.LastError = h.failure(err)
 	si.NextTry = h.Now().Add(backoff(si.Failures, err))
+	si.Claims = claimsOf(err, s.claims)
 	var dead *refusal
 	switch {
 	case errors.As(err, &dead):
@@ -247,10 +267,19 @@ func (h *Helper) failed(s subject, err error) error {
 		si.LastError = h.failure(err)
 	}
 	h.Trace("refresh: failed: " + err.Error())
-	if werr := h.Book.PutSignIn(si); werr != nil {
+	if werr := h.Book.PutSignIn(si.Whole(credential.KindOf(err) == credential.Throttled)); werr != nil {
 		return errors.Join(err, werr)
 	}
 	return err
+}
+
+// claimsOf is what a sign-in that cures err has to prove: what the identity provider said, else what the server asked for.
+func claimsOf(err error, challenged string) string {
+	var typed *credential.Error
+	if !errors.As(err, &typed) || typed.Kind != credential.StepUp {
+		return ""
+	}
+	return firstOf(typed.Claims, challenged)
 }
 
 func (h *Helper) failure(err error) *state.Failure {
@@ -287,10 +316,13 @@ func accountName(label, user string) string {
 }
 
 // itemLabel is the title of the keychain item, by which a person finds it in the keychain's own window.
-func itemLabel(s state.Server, account string) string {
-	label := "mcp-credential: " + s.Name
-	if account != "" {
-		label += " (" + account + ")"
+func itemLabel(s subject) string {
+	label := "mcp-credential: " + s.server.Name
+	if s.signIn.Unbound {
+		label = "mcp-credential: " + strings.TrimPrefix(s.server.Issuer, "https://")
+	}
+	if s.account.Label != "" {
+		label += " (" + s.account.Label + ")"
 	}
 	return label
 }

@@ -40,7 +40,8 @@ func (h *Helper) resolve(q credential.Query) (subject, error) {
 		return s, h.fail(credential.NoSignIn, server.URL, "nobody has signed in to "+server.URL+" with client "+credential.Printable(q.ClientID, 80))
 	}
 	s.tokenID = credential.TokenID(s.signIn.ID, server.URL, server.Resource, account.Scopes)
-	return s, nil
+	s.signIn = s.signIn.For(s.tokenID)
+	return s, h.stillConfigured(s)
 }
 
 // Knows reports whether a person or a host has given a sign-in for the server that a question means.
@@ -106,7 +107,7 @@ func (s subject) wanted(more []string) []string {
 func (s subject) missing(more []string) []string {
 	var out []string
 	for _, scope := range s.wanted(more) {
-		if !slices.Contains(s.account.Scopes, scope) && !slices.Contains(s.signIn.Granted, scope) {
+		if !slices.Contains(s.account.Scopes, scope) && (s.signIn.Unbound || !slices.Contains(s.signIn.Granted, scope)) {
 			out = append(out, scope)
 		}
 	}

@@ -24,19 +24,21 @@ const (
 // that rotates refresh tokens and revokes the grant when one is used twice.
 type rig struct {
 	*Helper
-	t        *testing.T
-	now      time.Time
-	items    map[string][]byte
-	setFails error
-	server   *rotating
-	launched [][]string
-	warned   []string
-	said     []Proposal
-	signIns  int
-	settings Settings
-	found    Found
-	reach    bool
-	attended bool
+	t         *testing.T
+	now       time.Time
+	items     map[string][]byte
+	setFails  error
+	server    *rotating
+	launched  [][]string
+	warned    []string
+	said      []Proposal
+	approvals []Proposal
+	noYes     error
+	signIns   int
+	settings  Settings
+	found     Found
+	reach     bool
+	attended  bool
 }
 
 func newRig(t *testing.T) *rig {
@@ -66,6 +68,12 @@ func newRig(t *testing.T) *rig {
 
 // Say and SignIn make the rig its own person.
 func (r *rig) Say(p Proposal) error { r.said = append(r.said, p); return nil }
+
+// Approve says no where the test has set noYes.
+func (r *rig) Approve(p Proposal) error {
+	r.approvals = append(r.approvals, p)
+	return r.noYes
+}
 
 func (r *rig) Asked() bool { return r.signIns > 0 }
 

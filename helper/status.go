@@ -82,10 +82,16 @@ func (h *Helper) machineLine(m state.Machine) Line {
 }
 
 func (h *Helper) line(server state.Server, a state.Account) (Line, error) {
+	tokenID := credential.TokenID(a.SignIn, server.URL, server.Resource, a.Scopes)
 	si, err := h.Book.SignIn(a.SignIn)
+	si = si.For(tokenID)
+	granted := si.Granted
+	if si.Unbound { // those of another server, perhaps
+		granted = a.Scopes
+	}
 	l := Line{
 		Server: server.URL, Name: server.Name, Account: a.Label, User: si.User, Issuer: server.Issuer, Resource: server.Resource,
-		ClientID: si.ClientID, Scopes: notNil(a.Scopes), Granted: notNil(si.Granted), ApprovedAt: server.ApprovedAt, ApprovedBy: server.ApprovedBy,
+		ClientID: si.ClientID, Scopes: notNil(a.Scopes), Granted: notNil(granted), ApprovedAt: server.ApprovedAt, ApprovedBy: server.ApprovedBy,
 		RefreshObtained: si.RefreshObtained, RefreshExpires: si.RefreshExpires, HasRefresh: err == nil && !si.NoRefresh,
 		Keychain: si.Tier, HotKey: h.Cache.Tier(), LastRefresh: si.LastRefresh, LastError: si.LastError,
 	}
@@ -96,7 +102,7 @@ func (h *Helper) line(server state.Server, a state.Account) (Line, error) {
 		l.State = StateDead
 		return l, nil
 	}
-	t, terr := h.Cache.Token(si.ID, credential.TokenID(si.ID, server.URL, server.Resource, a.Scopes))
+	t, terr := h.Cache.Token(si.ID, tokenID)
 	l.Expiry = t.Expiry
 	l.State = h.lineState(si, t, terr)
 	return l, err

@@ -61,7 +61,7 @@ func (w Warm) Get(q credential.Query) (Hit, error) {
 	}
 	if si, err := w.Book.SignIn(p.SignIn); err == nil {
 		hit.Account = si.Account
-		hit.Due, _ = restarts(w.Book, si, now) // a home that cannot be written to still serves what it has
+		hit.Due, _ = restarts(w.Book, si.For(p.TokenID), now) // a home that cannot be written to still serves what it has
 	} else if m, err := w.Book.Machine(p.SignIn); err == nil {
 		hit.Machine = true
 		hit.Due, _ = restarts(w.Book, m.SignIn, now)
@@ -81,7 +81,7 @@ func restarts(book state.Book, si state.SignIn, now time.Time) (bool, error) {
 	if si.Resting(now) {
 		return false, nil
 	}
-	gate, err := book.LockPath(si.ID + ".start")
+	gate, err := book.LockPath(si.Work() + ".start")
 	if err != nil {
 		return false, err
 	}
@@ -90,19 +90,19 @@ func restarts(book state.Book, si state.SignIn, now time.Time) (bool, error) {
 		return false, err
 	}
 	defer held.Release()
-	running, err := busy(book, si.ID)
+	running, err := busy(book, si.Work())
 	if err != nil || running {
 		return false, err
 	}
-	return book.Mark(startMark(si.ID), now, time.Second)
+	return book.Mark(startMark(si.Work()), now, time.Second)
 }
 
 // startMark names the mark of a refresh process that was started and may not have got to its lock yet.
-func startMark(signIn string) string { return "start-" + signIn }
+func startMark(work string) string { return "start-" + work }
 
-// busy reports whether a refresh of the sign-in is at work.
-func busy(book state.Book, signIn string) (bool, error) {
-	path, err := book.LockPath(signIn)
+// busy reports whether a refresh is at work (see state.SignIn.Work).
+func busy(book state.Book, work string) (bool, error) {
+	path, err := book.LockPath(work)
 	if err != nil {
 		return false, err
 	}

@@ -66,8 +66,10 @@ type SignIn struct {
 	Registered      bool                 `json:"registered,omitempty"` // the client was registered dynamically
 	AuthMethod      string               `json:"auth_method"`
 	Account         string               `json:"account"`
-	User            string               `json:"user,omitempty"` // what the identity provider calls the person
-	Resource        string               `json:"resource"`       // what the refresh token is bound to; empty: not bound
+	User            string               `json:"user,omitempty"`    // what the identity provider calls the person
+	Subject         string               `json:"subject,omitempty"` // who the person is there for good
+	Resource        string               `json:"resource"`          // what the refresh token is bound to; empty: not bound
+	Unbound         bool                 `json:"unbound,omitempty"` // the refresh token serves every approved server (Entra ID): see For
 	Endpoints       credential.Endpoints `json:"endpoints"`
 	Requested       []string             `json:"requested"`
 	Granted         []string             `json:"granted"`
@@ -80,7 +82,61 @@ type SignIn struct {
 	Attempts        int                  `json:"attempts"`             // finished attempts to refresh, good or bad
 	Failures        int                  `json:"failures"`             // failed attempts since the last success
 	NextTry         time.Time            `json:"next_try,omitzero"`    // no attempt before this
+	Claims          string               `json:"claims,omitempty"`     // what the next sign-in has to prove (Entra ID)
 	Dead            *Dead                `json:"dead,omitempty"`
+	Fares           map[string]Fare      `json:"fares,omitempty"` // of an unbound sign-in, by token
+	token           string               // that For was asked for
+}
+
+// Fare is how the refreshes for one token of an unbound sign-in fare.
+type Fare struct {
+	LastError *Failure  `json:"last_error,omitempty"`
+	Attempts  int       `json:"attempts"`
+	Failures  int       `json:"failures"`
+	NextTry   time.Time `json:"next_try,omitzero"`
+	Claims    string    `json:"claims,omitempty"`
+}
+
+// For returns the record as it is for one token. A sign-in that is bound to its resource has no other one. An unbound one
+// serves many servers, and what goes wrong for one of them (consent, a policy, a misspelt scope) holds up no other: only
+// its end and a request to wait are everybody's.
+func (s SignIn) For(tokenID string) SignIn {
+	if !s.Unbound {
+		return s
+	}
+	s.token = tokenID
+	f := s.Fares[tokenID]
+	if !f.NextTry.Before(s.NextTry) {
+		s.NextTry, s.LastError = f.NextTry, f.LastError
+	}
+	s.Attempts, s.Failures, s.Claims = f.Attempts, f.Failures, f.Claims
+	return s
+}
+
+// Whole puts a record that For gave out, changed, back into the one that is stored; all: NextTry and LastError are
+// everybody's.
+func (s SignIn) Whole(all bool) SignIn {
+	if s.token == "" {
+		return s
+	}
+	fares := map[string]Fare{}
+	for token, f := range s.Fares {
+		fares[token] = f
+	}
+	fares[s.token] = Fare{LastError: s.LastError, Attempts: s.Attempts, Failures: s.Failures, NextTry: s.NextTry, Claims: s.Claims}
+	if !all {
+		s.NextTry, s.LastError = time.Time{}, nil
+	}
+	s.Fares, s.Attempts, s.Failures, s.Claims, s.token = fares, 0, 0, "", ""
+	return s
+}
+
+// Work names the lock of what refreshes: one token of an unbound sign-in, else the sign-in.
+func (s SignIn) Work() string {
+	if s.token != "" {
+		return s.token
+	}
+	return s.ID
 }
 
 // Resting reports whether no attempt may begin at now. What a clock has said that was ahead of now's does not count.

@@ -49,7 +49,7 @@ func answerNeed(ctx context.Context, w *wiring, n bridge.Need, a helper.Ask) (cr
 	if n.Challenge != "" {
 		if ch, err := discovery.ParseChallenge([]string{n.Challenge}); err == nil {
 			a.Query.Challenge = n.Challenge
-			a.Scopes = scopes(ch.Scope)
+			a.Scopes, a.Claims = scopes(ch.Scope), ch.Claims
 		} else {
 			w.trace("the server's challenge does not help: " + err.Error())
 		}

@@ -82,7 +82,7 @@ func (c getCmd) ask(w *wiring, r call.Request) (helper.Ask, error) {
 		return a, credential.Fail(credential.BadInput, "the challenge cannot be read", err)
 	}
 	a.Force = true
-	a.Scopes = scopes(ch.Scope)
+	a.Scopes, a.Claims = scopes(ch.Scope), ch.Claims
 	return a, nil
 }
 

@@ -18,6 +18,7 @@ type loginCmd struct {
 	Name             string   `help:"What to call the server in messages." placeholder:"NAME"`
 	ClientID         string   `name:"client-id" help:"OAuth client: an id, or the https URL of a client id metadata document." placeholder:"ID"`
 	ClientSecretFile string   `name:"client-secret-file" help:"File that holds the client's secret." placeholder:"FILE"`
+	Tenant           string   `help:"Entra ID tenant to sign in to: GUID or domain." placeholder:"TENANT"`
 	Scope            []string `help:"Scope to ask for besides the published ones; can be repeated." sep:"none" placeholder:"SCOPE"`
 	Device           bool     `xor:"way" help:"Sign in with a code on any device."`
 	NoBrowser        bool     `name:"no-browser" xor:"way" help:"Print the address and accept the pasted redirect."`
@@ -47,7 +48,7 @@ func (c loginCmd) Run(ctx context.Context, s streams) error {
 	}
 	w.interactive = true
 	out, err := w.helper.Login(ctx, helper.Login{
-		URL: url, Account: c.Account, Name: c.Name, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Scopes: c.Scope, Anew: c.Force,
+		URL: url, Account: c.Account, Name: c.Name, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Tenant: c.Tenant, Scopes: c.Scope, Anew: c.Force,
 	}, w.person(c.way(), false))
 	if err != nil {
 		return naming(url, err)

@@ -46,11 +46,37 @@ func (p *person) Say(q helper.Proposal) error {
 	}
 	row("Signed in at", q.Issuer)
 	row("Scopes", listed(q.Scopes, "(the server's default)"))
-	row("Account", orElse(q.Account, "(the one you choose in the browser)"))
+	row("Account", p.account(q))
 	_ = t.Flush()
 	call.Say(p.w.streams.err, "this server will receive access tokens:")
 	_, err := io.WriteString(p.w.streams.err, text.String())
+	for _, other := range q.SameApp {
+		call.Say(p.w.streams.err, "its tokens will be good at "+credential.Printable(other, 400)+" too, which is approved for the same app")
+	}
 	return err
+}
+
+// account names the account: its label, and whose it is where a sign-in is there.
+func (p *person) account(q helper.Proposal) string {
+	if !q.SignedIn || q.User == "" || q.User == q.Account {
+		return orElse(q.Account, "(the one you choose in the browser)")
+	}
+	return strings.TrimSpace(q.Account + " " + bracketed(q.User))
+}
+
+// Approve takes a yes that is typed at a terminal. There is no other way: what a flag, a variable or a host could say,
+// a server's metadata could bring it to say.
+func (p *person) Approve(q helper.Proposal) error {
+	if p.offered || !p.w.typing() {
+		return &credential.Error{Kind: credential.NotApproved, Server: q.Server,
+			Text: "a sign-in is there that could serve " + q.Server + ", but nobody has approved that; it takes a person at a terminal"}
+	}
+	call.Say(p.w.streams.err, "nobody has approved that yet, and the server itself named the scopes; type yes to allow it:")
+	line, _ := bufio.NewReader(io.LimitReader(p.w.streams.in, 1<<10)).ReadString('\n')
+	if strings.TrimSpace(line) != "yes" {
+		return &credential.Error{Kind: credential.NotApproved, Server: q.Server, Text: "it was not approved"}
+	}
+	return nil
 }
 
 func listed(items []string, none string) string { return orElse(strings.Join(items, " "), none) }

@@ -13,6 +13,7 @@ type refreshCmd struct {
 	URL     string `arg:""`
 	Account string
 	Refused string
+	Claims  string
 	machineFlags
 	Prompt string
 	Apart  bool // the second of two: its parent is gone
@@ -26,12 +27,13 @@ func (c refreshCmd) Run(ctx context.Context, s streams) error {
 	}
 	q := c.query(credential.Query{URL: c.URL, Account: c.Account})
 	if !c.Apart { // a host that kills its helper's descendants finds no way from the helper to the second process
-		return w.launch(append(helper.RefreshArgs(q, c.Refused, c.Prompt != ""), "--apart")...)
+		args := append(helper.RefreshArgs(q, c.Refused, c.Prompt != ""), helper.ClaimsArgs(c.Claims)...)
+		return w.launch(append(args, "--apart")...)
 	}
 	// SIGTERM at the wrong moment must not lose a rotated refresh token: the work is short and bounded.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), credential.LockWait+credential.RefreshTotal)
 	defer cancel()
-	return w.helper.Refresh(ctx, helper.Renewal{Query: q, Refused: c.Refused, Prompt: c.Prompt != "" && w.prompt("", c.URL)})
+	return w.helper.Refresh(ctx, helper.Renewal{Query: q, Refused: c.Refused, Claims: c.Claims, Prompt: c.Prompt != "" && w.prompt("", c.URL)})
 }
 
 // offerCmd is the detached sign-in that a get offers.

@@ -20,6 +20,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/browser"
 	"github.com/mcp-credential/mcp-credential/internal/detach"
 	"github.com/mcp-credential/mcp-credential/internal/home"
+	"github.com/mcp-credential/mcp-credential/internal/microsoft"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
 	"github.com/mcp-credential/mcp-credential/source"
 	"github.com/mcp-credential/mcp-credential/source/oauth"
@@ -80,7 +81,7 @@ func (w *wiring) settings(url string) helper.Settings {
 	c := w.config.Servers[url]
 	return helper.Settings{
 		Name: c.Name, ClientID: c.ClientID, ClientSecret: c.ClientSecretFile, Scopes: c.Scopes, Account: c.Account,
-		Issuer: c.Issuer, Resource: c.Resource, Store: c.Store, Notify: w.config.Notify,
+		Issuer: orElse(entraIssuer(c), c.Issuer), Resource: c.Resource, Store: c.Store, Notify: w.config.Notify, Tenant: c.Tenant, File: approval(c),
 	}
 }
 
@@ -169,6 +170,8 @@ func (w *wiring) source(name string) (source.Source, error) {
 	switch name {
 	case sourceOAuth:
 		return oauth.New(oauth.Config{Client: client, Trace: w.trace}), nil
+	case sourceEntra:
+		return w.entra()
 	case helper.StoredSource:
 		return nil, credential.Fail(credential.NoSignIn, "there is nothing to refresh from: the token came by store", nil)
 	}
@@ -188,21 +191,33 @@ func (w *wiring) finder() (discovery.Finder, error) {
 	return discovery.Finder{
 		Client: client, Trace: w.trace,
 		AllowResource: func(server, resource string) bool { return w.config.Servers[server].Resource == resource },
-		OnlyIssuer:    func(server string) string { return w.config.Servers[server].Issuer },
+		OnlyIssuer: func(server string) string {
+			if issuer := w.config.Servers[server].Issuer; !microsoft.SignInHost(issuer) {
+				return issuer
+			}
+			return "" // Entra's are spelt in several ways
+		},
 	}, err
 }
 
-func (w *wiring) find(ctx context.Context, url string, _ helper.Settings) (helper.Found, error) {
+func (w *wiring) find(ctx context.Context, url string, settings helper.Settings) (helper.Found, error) {
+	if found, ok, err := configured(url, settings); ok {
+		return found, err
+	}
 	f, err := w.finder()
 	if err != nil {
 		return helper.Found{}, err
 	}
 	s, err := f.Find(ctx, url)
-	name := sourceOAuth
-	if s.Microsoft {
-		name = sourceEntra
+	switch {
+	case err != nil:
+		return helper.Found{}, err
+	case s.Microsoft:
+		return ofEntra(s, settings)
+	case settings.Tenant != "" || settings.File.Issuer != "":
+		return helper.Found{}, credential.Fail(credential.Misconfigured, "the server names an authorization server that is not Entra ID, which has no tenants", nil)
 	}
-	return helper.Found{Resource: s.Resource, Name: s.Name, Scopes: s.Scopes, Source: name, Endpoints: s.Endpoints}, err
+	return helper.Found{Resource: s.Resource, Name: s.Name, Scopes: s.Scopes, Source: sourceOAuth, Endpoints: s.Endpoints}, nil
 }
 
 func (w *wiring) issuer(ctx context.Context, issuer string) (credential.Endpoints, error) {

@@ -30,7 +30,7 @@ var layout = map[string][]string{
 	"protocol":           {"credential"},
 	"cache":              {"credential", "internal/atomicfile", "internal/home", sys},
 	"state":              {"credential", "internal/atomicfile", "internal/home"},
-	"helper":             {"cache", "credential", "internal/home", "state"},
+	"helper":             {"cache", "credential", "internal/home", "internal/microsoft", "state"},
 	"cmd/call":           {"credential", "protocol", sys},
 	"cmd/mcp-credential": {"cache", "cmd/call", "cmd/core", "credential", "helper", "internal/detach", "internal/home", "state", sys},
 
@@ -48,7 +48,7 @@ var layout = map[string][]string{
 	"bridge": {"credential", "internal/webclient"},
 	"cmd/core": {
 		"bridge", "cache", "cache/keychain", "cmd/call", "config", "credential", "discovery", "helper", "internal/browser", "internal/busguard",
-		"internal/detach", "internal/home", "internal/loopback", "internal/webclient", "source", "source/oauth", "state",
+		"internal/detach", "internal/home", "internal/loopback", "internal/microsoft", "internal/webclient", "source", "source/entra", "source/oauth", "state",
 		"github.com/alecthomas/kong", "golang.org/x/term",
 	},
 	"cmd/mcp-credential-core": {"cmd/core"},

@@ -5,7 +5,6 @@ package microsoft
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -41,22 +40,46 @@ type Authority struct {
 	Tenant string // a GUID, a domain, or one of the well-known names; lower case
 }
 
-var (
-	guid   = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-	domain = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$`)
-)
-
 // shared are the names that leave the tenant to the account which signs in.
 var shared = []string{"common", "organizations", "consumers"}
 
 // CheckTenant judges the name of a tenant. Errors are of kind Misconfigured.
 func CheckTenant(tenant string) error {
 	t := strings.ToLower(tenant)
-	if guid.MatchString(t) || domain.MatchString(t) && len(t) <= 253 || slices.Contains(shared, t) {
+	if isGUID(t) || isDomain(t) || slices.Contains(shared, t) {
 		return nil
 	}
 	return credential.Fail(credential.Misconfigured, "the tenant "+credential.Printable(tenant, 80)+
 		" is neither a GUID, a domain, nor one of common, organizations and consumers", nil)
+}
+
+// isGUID knows lower-case GUIDs. No regular expressions here: the front program links this package and starts with it.
+func isGUID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		dash := i == 8 || i == 13 || i == 18 || i == 23
+		if dash != (s[i] == '-') || !dash && !strings.ContainsRune("0123456789abcdef", rune(s[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+// isDomain knows lower-case domains of two labels or more.
+func isDomain(s string) bool {
+	labels := strings.Split(s, ".")
+	if len(labels) < 2 || len(s) > 253 {
+		return false
+	}
+	for _, l := range labels {
+		bad := strings.ContainsFunc(l, func(r rune) bool { return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-') })
+		if l == "" || len(l) > 63 || bad || l[0] == '-' || l[len(l)-1] == '-' {
+			return false
+		}
+	}
+	return true
 }
 
 // ParseAuthority reads an issuer as people and servers write it: https://HOST, with or without the tenant, with or

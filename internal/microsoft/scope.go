@@ -79,7 +79,7 @@ var ownApps = []string{
 // does, and what cannot be read counts as one. A service that asks for itself does not: server is its URL.
 func Own(scope, server string) bool {
 	app := strings.ToLower(App(scope))
-	if id := strings.Trim(strings.TrimPrefix(app, "api://"), "/"); guid.MatchString(id) {
+	if id := strings.Trim(strings.TrimPrefix(app, "api://"), "/"); isGUID(id) {
 		return strings.HasPrefix(id, "0000000") || slices.Contains(ownApps, id)
 	}
 	u, err := url.Parse(app)

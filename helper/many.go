@@ -1,0 +1,223 @@
+package helper
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/microsoft"
+	"github.com/mcp-credential/mcp-credential/state"
+)
+
+// This file is about unbound sign-ins: a refresh token of Entra ID is good for every app that its client may use in the
+// tenant, so one sign-in serves many servers, and what a server says it needs must be judged before it is spent.
+
+// Approval is what the user's own configuration file says about a server with an unbound source. Complete, it is the
+// user's approval. No flag, variable or server adds to it.
+type Approval struct {
+	Issuer   string
+	ClientID string
+	Scopes   []string
+}
+
+func (a Approval) complete() bool { return a.Issuer != "" && a.ClientID != "" && len(a.Scopes) > 0 }
+
+// resolveConfigured is resolve, after recording the approval that the configuration holds for a server, where a sign-in
+// of that tenant and client is there to serve it.
+func (h *Helper) resolveConfigured(ctx context.Context, q credential.Query) (subject, error) {
+	s, err := h.resolve(q)
+	settings := h.Settings(q.URL)
+	file := settings.File
+	if q.OriginOf || q.Below || !file.complete() || q.ClientID != "" && q.ClientID != file.ClientID || err != nil && !person(err) {
+		return s, err
+	}
+	if err == nil && credential.HasScopes(s.account.Scopes, file.Scopes) {
+		return s, nil
+	}
+	si, ok := h.common(file.Issuer, file.ClientID, firstOf(q.Account, settings.Account))
+	if !ok {
+		return s, err
+	}
+	server := s.server
+	if server.URL == "" || server.Issuer != file.Issuer {
+		server = state.Server{URL: q.URL, Name: firstOf(settings.Name, hostOf(q.URL)), Resource: firstOf(settings.Resource, q.URL),
+			Issuer: file.Issuer, Source: si.Source, ApprovedBy: approvedByConfig}
+	}
+	h.Trace("approval: the configuration names issuer, client and scopes")
+	if err := h.approve(ctx, server, state.Account{Label: si.Account, SignIn: si.ID, Scopes: file.Scopes}); err != nil {
+		return s, err
+	}
+	return h.resolve(q)
+}
+
+// approvedByConfig marks servers that nobody but the configuration has approved.
+const approvedByConfig = "config"
+
+// stillConfigured refuses a server that only the configuration had approved and no longer does.
+func (h *Helper) stillConfigured(s subject) error {
+	file := s.settings.File
+	if s.server.ApprovedBy != approvedByConfig || file.complete() && file.Issuer == s.server.Issuer &&
+		file.ClientID == s.signIn.ClientID && credential.HasScopes(file.Scopes, s.account.Scopes) {
+		return nil
+	}
+	return h.fail(credential.NotApproved, s.server.URL, "the configuration no longer approves that "+s.server.URL+" receives tokens")
+}
+
+// common finds the one unbound sign-in with the issuer, with the client, where that is given, and with the label; without
+// a label the one that has none, else the only one.
+func (h *Helper) common(issuer, client, label string) (state.SignIn, bool) {
+	all := h.unbound(issuer, client)
+	all = slices.DeleteFunc(all, func(s state.SignIn) bool { return label != "" && s.Account != label })
+	if plain := slices.IndexFunc(all, func(s state.SignIn) bool { return s.Account == "" }); len(all) > 1 && plain >= 0 {
+		if same := slices.ContainsFunc(all, func(s state.SignIn) bool { return s.ClientID != all[plain].ClientID }); !same {
+			return all[plain], true
+		}
+	}
+	if len(all) != 1 {
+		return state.SignIn{}, false
+	}
+	return all[0], true
+}
+
+func (h *Helper) unbound(issuer, client string) []state.SignIn {
+	all, err := h.Book.SignIns()
+	if err != nil {
+		h.Warn(err.Error())
+	}
+	return slices.DeleteFunc(all, func(s state.SignIn) bool {
+		return !s.Unbound || s.Endpoints.Issuer != issuer || client != "" && s.ClientID != client
+	})
+}
+
+// onlyClient is the client that every sign-in with the issuer uses, or "".
+func (h *Helper) onlyClient(issuer string) string {
+	client := ""
+	for _, s := range h.unbound(issuer, "") {
+		if client != "" && s.ClientID != client {
+			return ""
+		}
+		client = s.ClientID
+	}
+	return client
+}
+
+// sharing puts the sign-in that other servers use already in the place of one of the server's own.
+func (h *Helper) sharing(l Login, settings Settings, found Found, before subject) subject {
+	issuer, client := found.Endpoints.Issuer, firstOf(l.ClientID, settings.ClientID)
+	own := before.signIn
+	if own.Unbound && own.Endpoints.Issuer == issuer && (client == "" || client == own.ClientID) {
+		return before
+	}
+	if si, ok := h.common(issuer, client, before.account.Label); ok {
+		before.signIn = si
+		before.account.Label = si.Account
+	}
+	return before
+}
+
+// judge refuses scopes that a token may not be minted for at a server's word: those of Microsoft's own services, which
+// everybody in a tenant has, and those of another app than the one that was approved. What the configuration file lists
+// may be.
+func (h *Helper) judge(server string, approved, scopes, file []string) error {
+	for _, s := range scopes {
+		switch {
+		case slices.Contains(file, s):
+		case microsoft.Own(s, server):
+			return h.fail(credential.Hostile, server, server+" asks for "+credential.Printable(s, 120)+
+				", which opens a service of Microsoft's and not the server; only scopes in config.toml can allow that")
+		case len(approved) > 0 && !strings.EqualFold(microsoft.App(s), microsoft.App(approved[0])):
+			return h.fail(credential.Hostile, server, server+" now asks for "+credential.Printable(s, 120)+
+				", of another app than the approved "+credential.Printable(microsoft.App(approved[0]), 120)+"; if that is right, log out of it first")
+		}
+	}
+	if len(scopes) > 0 && !microsoft.SameApp(scopes) {
+		return h.fail(credential.Misconfigured, server, "the scopes for "+server+" belong to more than one app; set scopes to those of one")
+	}
+	return nil
+}
+
+// foreign judges scopes that a caller or a challenge asks for, beyond the approved ones.
+func (h *Helper) foreign(s subject, lack []string) error {
+	if !s.signIn.Unbound {
+		return nil
+	}
+	return h.judge(s.server.URL, s.account.Scopes, lack, s.settings.File.Scopes)
+}
+
+// sameApp lists servers of other origins that are approved for the app of scopes: a token for that app is as good there.
+func (h *Helper) sameApp(server string, scopes []string) []string {
+	all, err := h.Book.Servers()
+	if err != nil {
+		h.Warn(err.Error())
+	}
+	var out []string
+	for _, s := range all {
+		uses := slices.ContainsFunc(s.Accounts, func(a state.Account) bool {
+			return slices.ContainsFunc(a.Scopes, func(scope string) bool {
+				return len(scopes) > 0 && strings.EqualFold(microsoft.App(scope), microsoft.App(scopes[0]))
+			})
+		})
+		if uses && credential.Origin(s.URL) != credential.Origin(server) {
+			out = append(out, s.URL)
+		}
+	}
+	return out
+}
+
+// agree gets and records the approval of a server that an existing sign-in can serve: a person's yes, unless the
+// configuration has said it.
+func (h *Helper) agree(ctx context.Context, p Proposal, source string, before subject, who Person) error {
+	if err := who.Say(p); err != nil {
+		return err
+	}
+	if p.Approved {
+		return nil
+	}
+	file := before.settings.File
+	byConfig := file.complete() && file.Issuer == p.Issuer && file.ClientID == p.ClientID && credential.HasScopes(file.Scopes, p.Scopes)
+	if !byConfig {
+		if err := who.Approve(p); err != nil {
+			return err
+		}
+	}
+	server := record(p, source, before)
+	if byConfig {
+		server.ApprovedBy = approvedByConfig
+	}
+	return h.approve(ctx, server, state.Account{Label: p.Account, SignIn: before.signIn.ID, Scopes: p.Scopes})
+}
+
+// record is what is remembered of a server that a person has approved.
+func record(p Proposal, source string, before subject) state.Server {
+	server := before.server
+	server.Name, server.Resource, server.Issuer, server.Source = p.Name, p.Resource, p.Issuer, source
+	server.ApprovedBy = "login"
+	if p.Offered {
+		server.ApprovedBy = "browser"
+	}
+	return server
+}
+
+// anotherPerson refuses to put one person's refresh token where other servers are approved for another's.
+func (h *Helper) anotherPerson(id, server string, answer credential.Answer) error {
+	old, err := h.Book.SignIn(id)
+	if err != nil || old.Subject == "" || answer.Subject == "" || old.Subject == answer.Subject {
+		return nil
+	}
+	users, err := h.Book.Serves(id)
+	others := slices.DeleteFunc(users, func(s state.Server) bool { return s.URL == server })
+	if err != nil || len(others) == 0 {
+		return err
+	}
+	return h.fail(credential.BadInput, server, credential.Printable(answer.User, 100)+" has signed in, but this sign-in serves "+others[0].URL+
+		" as "+credential.Printable(old.User, 100)+"; give the other account a label with --account")
+}
+
+// granted is what a token has whose response did not say.
+func (s subject) granted() []string {
+	if s.signIn.Unbound {
+		return s.account.Scopes
+	}
+	return s.signIn.Granted
+}
