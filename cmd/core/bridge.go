@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -55,18 +56,35 @@ func (c bridgeCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	client, err := webclient.New(webclient.Options{Version: Version, Getenv: osGetenv, Idle: idleConnections})
-	if err != nil {
+	if w.client, err = c.client(); err != nil {
 		return err
 	}
 	b := bridge.Config{
-		URL: server, Name: c.called(w, server), Client: client, Headers: headers, In: s.in, Out: s.out,
+		URL: server, Name: c.called(w, server), Client: w.client, Headers: headers, In: s.in, Out: s.out,
 		Log: w.trace, Hint: call.Hint, SignInWait: c.SignInWait,
 	}
 	if err := c.authorize(&b, w, s, server); err != nil {
 		return err
 	}
 	return bridge.Run(ctx, b)
+}
+
+// client makes the HTTP client of this process. A proxy that was named serves for everything but this machine.
+func (c bridgeCmd) client() (*http.Client, error) {
+	o := webclient.Options{Version: Version, Getenv: osGetenv, Idle: idleConnections}
+	if c.Proxy != "" {
+		place, err := url.Parse(c.Proxy)
+		if err != nil || place.Host == "" {
+			return nil, credential.Fail(credential.Usage, "--proxy takes a URL such as http://proxy.example:3128", nil)
+		}
+		o.Proxy = func(r *http.Request) (*url.URL, error) {
+			if credential.Loopback(r.URL.Hostname()) {
+				return nil, nil
+			}
+			return place, nil
+		}
+	}
+	return webclient.New(o)
 }
 
 func (c bridgeCmd) check() (string, error) {
@@ -115,13 +133,15 @@ func (c bridgeCmd) authorize(b *bridge.Config, w *wiring, s streams, server stri
 	if err != nil {
 		return err
 	}
+	other.client = w.client
 	c.overlay(other, server)
 	b.Person = &bridgePerson{w: other, query: q}
 	return nil
 }
 
-// exportNetwork makes the network flags what the variables of the same meaning are, for this process and for those that
-// refresh and sign in on its behalf.
+// exportNetwork gives the network flags to the processes that refresh and sign in on this one's behalf, as the variables
+// of the same meaning. Certificates are read from the variable here too; net/http may have read the one of the proxy
+// already, which client therefore sets itself.
 func (c bridgeCmd) exportNetwork() error {
 	for _, v := range []struct{ name, value string }{{"HTTPS_PROXY", c.Proxy}, {"HTTP_PROXY", c.Proxy}, {"SSL_CERT_FILE", c.CAFile}} {
 		if v.value == "" {
