@@ -57,12 +57,10 @@ func (w *World) judgeRequest(r *http.Request, form url.Values, err error) *refus
 		return refuse(90023)
 	case !tenant(r):
 		return refuse(90002)
-	case form.Get("client_id") != Client && form.Get("client_id") != Other:
+	case form.Get("client_id") != Client && form.Get("client_id") != Other && form.Get("client_id") != Service:
 		return refuse(700016)
-	case form.Has("client_secret") || form.Has("client_assertion"):
-		return &refusal{status: 401, oauth: "invalid_client", code: 700025, text: "Client is public so neither 'client_assertion' nor 'client_secret' should be presented."}
 	}
-	return nil
+	return w.proves(form)
 }
 
 func (w *World) redeem(form url.Values) (issue, *refusal) {
@@ -73,6 +71,8 @@ func (w *World) redeem(form url.Values) (issue, *refusal) {
 		return w.redeemRefresh(form)
 	case grantDevice, grantDeviceShort:
 		return w.redeemDevice(form)
+	case grantMachine:
+		return w.redeemMachine(form)
 	}
 	return issue{}, &refusal{oauth: "unsupported_grant_type", code: 70003, text: "The app returned an unsupported grant type."}
 }
@@ -139,6 +139,10 @@ func (w *World) answer(got issue, form url.Values) map[string]any {
 		"access_token": w.accessToken(got, accessClaims(form.Get("claims")))}
 	if w.opt.RefreshIn > 0 {
 		doc["refresh_in"] = int(w.opt.RefreshIn / time.Second)
+	}
+	if form.Get("grant_type") == grantMachine {
+		delete(doc, "scope")
+		return doc
 	}
 	scopes := strings.Fields(form.Get("scope"))
 	if contains(scopes, "offline_access") {

@@ -69,10 +69,11 @@ type World struct {
 	certPEM []byte
 	tunnels *tunnels
 
-	mu     sync.Mutex
-	knobs  Knobs
-	stats  fakeworld.Stats
-	ledger ledger
+	mu       sync.Mutex
+	machines machines
+	knobs    Knobs
+	stats    fakeworld.Stats
+	ledger   ledger
 
 	servers []*http.Server
 	once    sync.Once
