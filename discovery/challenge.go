@@ -3,6 +3,7 @@ package discovery
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
@@ -34,7 +35,7 @@ func ParseChallenge(values []string) (Challenge, error) {
 		if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 			return Challenge{}, credential.Fail(credential.BadInput, "the challenge contains a control character", nil)
 		}
-		parsed, err := oauthex.ParseWWWAuthenticate([]string{v})
+		parsed, err := oauthex.ParseWWWAuthenticate([]string{strings.ReplaceAll(v, `=""`, `="`+empty+`"`)})
 		malformed = malformed || err != nil
 		for _, c := range parsed {
 			if c.Scheme == "bearer" {
@@ -48,7 +49,11 @@ func ParseChallenge(values []string) (Challenge, error) {
 	return Challenge{}, nil
 }
 
+// empty stands for an empty value, which the SDK calls malformed and Entra ID's realm has.
+const empty = "\x01"
+
 func newChallenge(c oauthex.Challenge) (Challenge, error) {
+	maps.DeleteFunc(c.Params, func(_, value string) bool { return value == empty })
 	claims, err := decodeClaims(c.Params["claims"])
 	if err != nil {
 		return Challenge{}, err

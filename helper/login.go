@@ -54,6 +54,7 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 	if err != nil {
 		return Outcome{}, err
 	}
+	replaced := before.signIn.ID
 	if found.Unbound {
 		before = h.sharing(l, settings, found, before)
 	}
@@ -94,7 +95,11 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 	if err != nil {
 		return Outcome{}, err
 	}
-	return h.adopt(ctx, kc, p, t, found, before, answer)
+	out, err := h.adopt(ctx, kc, p, t, found, before, answer)
+	if err == nil && replaced != "" {
+		h.forgetOrphan(ctx, replaced)
+	}
+	return out, err
 }
 
 // curable reports whether a new sign-in can help where the old one fails with err: not when the network is down or the
@@ -142,7 +147,7 @@ func (h *Helper) propose(l Login, settings Settings, found Found, before subject
 	client := firstOf(l.ClientID, settings.ClientID)
 	if found.Unbound {
 		scopes = microsoft.Resource(scopes)
-		client = firstOf(client, before.signIn.ClientID, h.onlyClient(found.Endpoints.Issuer))
+		client = firstOf(client, before.signIn.ClientID, h.onlyClient(found.Endpoints.Issuer)) // sharing has seen to the issuer
 		if err := h.judge(l.URL, approvedScopes(before, same), scopes, settings.File.Scopes); err != nil {
 			return Proposal{}, credential.Target{}, err
 		}
@@ -211,9 +216,6 @@ func (h *Helper) adopt(ctx context.Context, kc Keychain, p Proposal, t credentia
 	server := record(p, found.Source, before)
 	account := state.Account{Label: p.Account, SignIn: id, Scopes: t.Scopes}
 	err := h.locked(ctx, id, credential.LockWait, func() error { return h.store(ctx, kc, server, account, si, answer) })
-	if old := before.signIn.ID; err == nil && old != "" && old != id {
-		h.forgetOrphan(ctx, old)
-	}
 	return Outcome{Server: p.Server, Account: p.Account, Token: answer.Token, NewTab: true, Tier: kc.Tier()}, err
 }
 

@@ -102,13 +102,15 @@ func (h *Helper) onlyClient(issuer string) string {
 	return client
 }
 
-// sharing puts the sign-in that other servers use already in the place of one of the server's own.
+// sharing puts the sign-in that other servers use already in the place of one of the server's own, which must be with
+// the issuer that the server names now.
 func (h *Helper) sharing(l Login, settings Settings, found Found, before subject) subject {
 	issuer, client := found.Endpoints.Issuer, firstOf(l.ClientID, settings.ClientID)
 	own := before.signIn
 	if own.Unbound && own.Endpoints.Issuer == issuer && (client == "" || client == own.ClientID) {
 		return before
 	}
+	before.signIn = state.SignIn{}
 	if si, ok := h.common(issuer, client, before.account.Label); ok {
 		before.signIn = si
 		before.account.Label = si.Account

@@ -10,22 +10,33 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
 // startWorld: world [-as PREFIX_] [FLAG...] starts a fakeworld for the rest of the script, with fakeworld's flags. It
-// sets URL (and URL2, URL3, ... for further servers), ISSUER and CONTROL, each after PREFIX_. When the script ends, no
+// sets URL (and URL2, URL3, ... for further servers), ISSUER and CONTROL, each after PREFIX_. "world entra [FLAG...]" starts
+// a tenant of Entra ID, sets CLIENT, and leads the programs to it by proxy and certificate. When the script ends, no
 // secret that this world has handed out may be found in a file or, on Linux, in the arguments of a process.
 func startWorld(ts *testscript.TestScript, args []string) {
 	prefix := ""
 	if len(args) > 1 && args[0] == "-as" {
 		prefix, args = args[1], args[2:]
 	}
+	if len(args) > 0 && args[0] == "entra" {
+		cert := filepath.Join(ts.Getenv("WORK"), "ca.pem")
+		args = append(slices.Clone(args), "-cert", cert)
+		ts.Setenv("SSL_CERT_FILE", cert)
+	}
 	where, stop, err := launchWorld(args)
 	ts.Check(err)
 	ts.Defer(stop)
+	if where.Proxy != "" {
+		ts.Setenv("HTTPS_PROXY", where.Proxy)
+		ts.Setenv("CLIENT", where.Client)
+	}
 	ts.Setenv(prefix+"ISSUER", where.Issuer)
 	ts.Setenv(prefix+"CONTROL", where.Control)
 	for i, server := range where.Servers {
@@ -47,6 +58,8 @@ type whereabouts struct {
 	Issuer  string   `json:"issuer"`
 	Control string   `json:"control"`
 	Servers []string `json:"servers"`
+	Proxy   string   `json:"proxy"`
+	Client  string   `json:"client"`
 }
 
 // launchWorld starts the program, which ends with its stdin: so it cannot outlive this test.
