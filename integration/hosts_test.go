@@ -17,7 +17,6 @@ type host struct {
 }
 
 func hosts() map[string]host {
-	plain := func(out string) string { return strings.TrimSpace(out) }
 	return map[string]host{
 		"Claude Code": {parse: fromHeaders, call: func(t *testing.T, u *user, server string) *exec.Cmd {
 			scrubbed := u.with("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "SSH_AUTH_SOCK",
@@ -38,12 +37,12 @@ func hosts() map[string]host {
 				"SHELL=/bin/sh", "TERM=dumb", "TMPDIR=/tmp", "TZ=UTC", "USER=somebody"}
 			return c
 		}},
-		"HOME only": {parse: plain, call: func(t *testing.T, u *user, server string) *exec.Cmd {
+		"HOME only": {parse: strings.TrimSpace, call: func(t *testing.T, u *user, server string) *exec.Cmd {
 			c := u.command(bin("mcp-credential"), "get", server)
 			c.Env, c.Dir = []string{"HOME=" + u.home}, "/"
 			return c
 		}},
-		"a person's shell": {parse: plain, call: func(t *testing.T, u *user, server string) *exec.Cmd {
+		"a person's shell": {parse: strings.TrimSpace, call: func(t *testing.T, u *user, server string) *exec.Cmd {
 			return u.command(bin("mcp-credential"), "get", server)
 		}},
 	}

@@ -100,8 +100,8 @@ func TestKeychains(t *testing.T) {
 			if left := p.left(u); left != "" {
 				t.Errorf("left in the keychain after logout: %s", left)
 			}
-			if s := w.Stats(); s.Revocations == 0 || s.Reuse != 0 || u.cachedTokens() != 0 {
-				t.Errorf("revocations %d, reuse %d, cached tokens %d", s.Revocations, s.Reuse, u.cachedTokens())
+			if s := w.Stats(); s.Revocations == 0 || s.Reuse != 0 || len(u.cachedTokens()) != 0 {
+				t.Errorf("revocations %d, reuse %d, cached tokens %d", s.Revocations, s.Reuse, len(u.cachedTokens()))
 			}
 			u.holdsNoSecret(w)
 		})

@@ -44,11 +44,10 @@ func TestKilledDuringTheTokenRequest(t *testing.T) {
 	u := newUser(t)
 	u.must("login", w.ServerURL())
 	delayed(w, time.Second)
-	plain := func(out string) string { return strings.TrimSpace(out) }
 	for round := range rounds {
 		u.must("erase", w.ServerURL())
 		w.ResetStats()
-		c := u.caller(plain, "", "mcp-credential", "get", w.ServerURL())
+		c := u.caller(strings.TrimSpace, "", "mcp-credential", "get", w.ServerURL())
 		start(t, []*caller{c})
 		eventually(t, "a token request begins", 5*time.Second, func() bool { return w.Stats().HTTP["POST /token"] == 1 })
 		if err := syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL); err != nil {
@@ -84,7 +83,7 @@ func TestKilledRefresh(t *testing.T) {
 		u.must("erase", w.ServerURL())
 		w.ResetStats()
 		u.killRefresh(w.ServerURL(), rand.N(2*delay))
-		stored := u.cachedTokens() > 0 // the access token is written after the keychain has confirmed
+		stored := len(u.cachedTokens()) > 0 // the access token is written after the keychain has confirmed
 		u.must("erase", w.ServerURL())
 		r := u.run("get", "--prompt", "never", w.ServerURL())
 		s := w.Stats()
@@ -156,8 +155,8 @@ func (u *user) killRefresh(server string, moment time.Duration) {
 	eventually(u.t, "the detached refresh ends", 5*time.Second, func() bool { return len(u.detached("refresh")) == 0 })
 }
 
-// cachedTokens counts the access tokens on the disk.
-func (u *user) cachedTokens() int {
-	files, _ := filepath.Glob(u.dir("tokens", "*", "*"))
-	return len(files)
+// cachedTokens lists the access tokens on the disk, without what a killed writer has left beside them.
+func (u *user) cachedTokens() []string {
+	files, _ := filepath.Glob(u.dir("tokens", "*", "[0-9a-f]*"))
+	return files
 }

@@ -24,20 +24,40 @@ type caller struct {
 	out    *bytes.Buffer
 	words  *bytes.Buffer
 	parse  func(stdout string) (token string)
-	killed bool
+	doomed bool // kill has been told to end it
+	killed bool // and did so before it ended by itself
 }
 
 // callers are the ways to ask: a script, a script on a terminal, git, and a host that wants headers.
 func callers(u *user, server string) []func() *caller {
-	plain := func(out string) string { return strings.TrimSpace(out) }
 	return []func() *caller{
-		func() *caller { return u.caller(plain, "", "mcp-credential", "get", server) },
-		func() *caller { return onTerminal(u.t, u.caller(plain, "", "mcp-credential", "get", server)) },
+		func() *caller { return u.caller(strings.TrimSpace, "", "mcp-credential", "get", server) },
+		func() *caller {
+			return onTerminal(u.t, u.caller(strings.TrimSpace, "", "mcp-credential", "get", server))
+		},
 		func() *caller { return u.caller(fromGit, gitRequest(server), "git-credential-mcp", "get") },
 		func() *caller {
 			return u.caller(fromHeaders, "", "mcp-credential", "get", "--output", "headers", server)
 		},
 	}
+}
+
+// mixed makes n callers, spread over the ways to ask.
+func mixed(u *user, server string, n int) []*caller {
+	ways := callers(u, server)
+	var all []*caller
+	for i := range n {
+		all = append(all, ways[i%len(ways)]())
+	}
+	return all
+}
+
+// crowd starts n callers at once and returns how often each token was answered.
+func crowd(t *testing.T, u *user, server string, n int) map[string]int {
+	t.Helper()
+	all := mixed(u, server, n)
+	start(t, all)
+	return finish(t, all)
 }
 
 func (u *user) caller(parse func(string) string, stdin, program string, args ...string) *caller {
@@ -107,14 +127,14 @@ func start(t *testing.T, all []*caller) {
 	}
 }
 
-// finish waits for every caller and returns how often each token was answered. Every caller whose end did not come by
-// SIGKILL must have been answered.
+// finish waits for every caller and returns how often each token was answered. Every caller that was not killed
+// must have been answered.
 func finish(t *testing.T, all []*caller) map[string]int {
 	t.Helper()
 	tokens := map[string]int{}
 	for _, c := range all {
 		err := c.cmd.Wait()
-		if c.killed = signalled(c.cmd); c.killed {
+		if c.killed = c.doomed && signalled(c.cmd); c.killed {
 			continue
 		}
 		token := c.parse(c.out.String())
@@ -139,14 +159,8 @@ func TestTwoHundredProcesses(t *testing.T) {
 	u.must("login", p.Server)
 	u.expired(p.Server)
 	p.control(`{"reset_stats": true}`)
-	ways := callers(u, p.Server)
-	var all []*caller
-	for i := range processes {
-		all = append(all, ways[i%len(ways)]())
-	}
 	began := time.Now()
-	start(t, all)
-	tokens := finish(t, all)
+	tokens := crowd(t, u, p.Server, processes)
 	took := time.Since(began)
 	s := p.stats()
 	if len(tokens) != 1 || s.HTTP["POST /token"] != 1 || len(s.HTTP) != 1 || s.Reuse != 0 {
@@ -169,14 +183,11 @@ func TestKilledCallers(t *testing.T) {
 	p := startProvider(t, "--access-ttl", "5")
 	u := newUser(t)
 	u.must("login", p.Server)
-	ways, killed := callers(u, p.Server), 0
+	killed := 0
 	for round := range rounds {
 		u.expired(p.Server)
 		p.control(fmt.Sprintf(`{"reset_stats": true, "token_delay_ms": %d}`, 400*round))
-		var all []*caller
-		for i := range processes {
-			all = append(all, ways[i%len(ways)]())
-		}
+		all := mixed(u, p.Server, processes)
 		start(t, all)
 		kill(all)
 		for token := range finish(t, all) {
@@ -204,6 +215,7 @@ func kill(all []*caller) {
 		if i%3 != 0 {
 			continue
 		}
+		c.doomed = true
 		moment := time.After(rand.N(600 * time.Millisecond))
 		wg.Go(func() {
 			<-moment

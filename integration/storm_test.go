@@ -15,18 +15,6 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 )
 
-// crowd starts n processes at once, spread over the ways to ask, and returns how often each token was answered.
-func crowd(t *testing.T, u *user, server string, n int) map[string]int {
-	t.Helper()
-	ways := callers(u, server)
-	var all []*caller
-	for i := range n {
-		all = append(all, ways[i%len(ways)]())
-	}
-	start(t, all)
-	return finish(t, all)
-}
-
 // TestCrowdAfterReboot has no hot key: every process asks the keychain. The session bus takes 256 connections of a user;
 // pass costs a process of gpg for each slot.
 func TestCrowdAfterReboot(t *testing.T) {
@@ -128,8 +116,8 @@ func TestLogoutDuringARefresh(t *testing.T) {
 		t.Errorf("revocations %d, grants revoked %d, reuse %d", s.Revocations, s.GrantsRevoked, s.Reuse)
 	}
 	left := places()["encrypted file"].left(u)
-	if keys := u.hotKeys(); left != "" || u.cachedTokens() != 0 || len(keys) != 0 || len(u.status()) != 0 {
-		t.Errorf("left behind: %s, %d tokens, hot keys %v", left, u.cachedTokens(), keys)
+	if keys := u.hotKeys(); left != "" || len(u.cachedTokens()) != 0 || len(keys) != 0 || len(u.status()) != 0 {
+		t.Errorf("left behind: %s, %d tokens, hot keys %v", left, len(u.cachedTokens()), keys)
 	}
 }
 
