@@ -16,6 +16,7 @@ type door struct {
 	mu    sync.Mutex
 	visit *visit
 	spent bool // an offer has come to nothing
+	done  int  // sign-ins that were finished
 }
 
 // visit is one sign-in under way.
@@ -28,9 +29,20 @@ type visit struct {
 // errNoWay says that nobody can be reached.
 var errNoWay = errors.New("nobody can be asked from here")
 
-// open waits until a person has signed in. cause is why that is needed, and what a request fails with.
-func (d *door) open(ctx context.Context, n Need, cause error) error {
-	v := d.enter(n)
+// finished returns how many sign-ins have been finished.
+func (d *door) finished() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.done
+}
+
+// open waits until a person has signed in. cause is why that is needed, and what a request fails with; finished is what
+// there was before it came up: a sign-in that has been finished since may cure it already.
+func (d *door) open(ctx context.Context, n Need, finished int, cause error) error {
+	v, late := d.enter(n, finished)
+	if late {
+		return nil
+	}
 	if v == nil {
 		return cause
 	}
@@ -57,17 +69,16 @@ func (d *door) refusal(cause, why error) error {
 	return d.p.fail(credential.KindOf(cause), "the sign-in for "+d.p.Name+" was not completed", why)
 }
 
-// enter joins the sign-in under way or starts one; nil where none may be started.
-func (d *door) enter(n Need) *visit {
+// enter joins the sign-in under way or starts one; nil where none may be started, or where it is late: one was finished.
+func (d *door) enter(n Need, finished int) (v *visit, late bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.visit != nil || d.spent || d.p.Person == nil {
-		return d.visit
+	if d.visit != nil || d.done != finished || d.spent || d.p.Person == nil {
+		return d.visit, d.visit == nil && d.done != finished
 	}
-	v := &visit{done: make(chan struct{}), until: time.Now().Add(d.p.SignInWait)}
-	d.visit = v
-	go d.receive(n, v)
-	return v
+	d.visit = &visit{done: make(chan struct{}), until: time.Now().Add(d.p.SignInWait)}
+	go d.receive(n, d.visit)
+	return d.visit, false
 }
 
 func (d *door) receive(n Need, v *visit) {
@@ -75,12 +86,15 @@ func (d *door) receive(n Need, v *visit) {
 	ctx, cancel := context.WithTimeout(d.p.life, max(credential.SignInTotal, d.p.SignInWait))
 	defer cancel()
 	v.err = d.p.signIn(ctx, n)
-	d.mu.Lock()
-	d.visit, d.spent = nil, v.err != nil
-	d.mu.Unlock()
 	if v.err == nil {
 		d.p.keeper.forget()
 	}
+	d.mu.Lock()
+	d.visit, d.spent = nil, v.err != nil
+	if v.err == nil {
+		d.done++
+	}
+	d.mu.Unlock()
 	close(v.done)
 }
 

@@ -86,10 +86,22 @@ func (p *pump) fromHost(line []byte) {
 				close(done)
 			}
 		}()
-		if wait(c.ctx, turn) == nil && wait(c.ctx, order) == nil {
-			p.pass(c)
-		}
+		inTurn(c.ctx, turn)
+		inTurn(c.ctx, order)
+		p.pass(c)
 	}()
+}
+
+// inTurn waits for the message before, within bounds: a server that does not answer a notification holds up nothing else.
+func inTurn(ctx context.Context, before <-chan struct{}) {
+	select {
+	case <-before:
+		return
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, credential.HTTPMetadata)
+	defer cancel()
+	_ = wait(ctx, before)
 }
 
 func (p *pump) tooLong(start []byte) {

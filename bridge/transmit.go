@@ -74,14 +74,16 @@ func (p *pump) permit(ctx context.Context, n Need) (credential.Token, error) {
 		}
 		return p.keeper.replace(ctx, n)
 	}
-	t, err := ask()
-	if needsPerson(err) {
-		if err := p.door.open(ctx, n, err); err != nil {
+	for again := false; ; again = true {
+		finished := p.door.finished()
+		t, err := ask()
+		if again || !needsPerson(err) {
 			return t, err
 		}
-		t, err = ask()
+		if err := p.door.open(ctx, n, finished, err); err != nil {
+			return t, err
+		}
 	}
-	return t, err
 }
 
 // try makes one attempt. sent says whether anything of the request may have reached the server.
@@ -179,7 +181,7 @@ func (p *pump) judge(ctx context.Context, e errand, a *attempts, t credential.To
 // refused gets another token, once; parallel requests share the question.
 func (p *pump) refused(ctx context.Context, a *attempts, t credential.Token, challenge string) (bool, error) {
 	if p.Tokens == nil {
-		return false, p.fail(credential.Refused, "the server refuses the credentials that were given with --header", nil)
+		return false, p.fail(credential.BadInput, "the server refuses the credentials in the headers that this bridge was given", nil)
 	}
 	if a.refused {
 		return false, p.fail(credential.Refused, "the server refuses the token, and a new one too", nil)

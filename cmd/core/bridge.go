@@ -25,6 +25,8 @@ type bridgeCmd struct {
 	ClientID         string        `name:"client-id" help:"OAuth client: an id, or the https URL of a client id metadata document." placeholder:"ID"`
 	ClientSecretFile string        `name:"client-secret-file" help:"File that holds the client's secret." placeholder:"FILE"`
 	Scope            []string      `help:"Scope that is needed besides the approved ones; can be repeated." sep:"none" placeholder:"SCOPE"`
+	Tenant           string        `help:"Entra ID tenant of the machine identity." placeholder:"TENANT"`
+	Identity         string        `help:"Use a machine identity: secret, certificate, workload, github, pipelines, managed or client-credentials." placeholder:"KIND"`
 	SignInWait       time.Duration `name:"sign-in-wait" help:"How long requests wait for a person." placeholder:"5m"`
 	LogFile          string        `name:"log-file" help:"File to add a line for each event to." placeholder:"FILE"`
 }
@@ -123,9 +125,9 @@ func (c bridgeCmd) authorize(b *bridge.Config, w *wiring, s streams, server stri
 		}
 		return nil
 	}
-	q := credential.Query{URL: server, Account: c.Account, ClientID: c.ClientID, Scopes: c.Scope}
+	q := machineFlags{ClientID: c.ClientID, Identity: c.Identity, Tenant: c.Tenant, Scope: c.Scope}.query(credential.Query{URL: server, Account: c.Account})
 	c.overlay(w, server)
-	b.Tokens = &bridgeTokens{w: w, query: q}
+	b.Tokens = newBridgeTokens(w, q)
 	if !w.prompt("", server) || w.broken != nil {
 		return nil
 	}

@@ -16,11 +16,18 @@ import (
 )
 
 // bridgeTokens answers a bridge as get answers other callers: from the same cache, by the same refresh under the same
-// lock in a process of its own, which outlives the bridge. It asks nobody.
+// lock in a process of its own, which outlives the bridge. It asks nobody; only that process may, ahead of the end of a
+// sign-in, while its token still serves.
 type bridgeTokens struct {
-	mu    sync.Mutex // a wiring serves one goroutine at a time
-	w     *wiring
-	query credential.Query
+	mu     sync.Mutex // a wiring serves one goroutine at a time
+	w      *wiring
+	query  credential.Query
+	renews bool // a refresh ahead of time may offer a sign-in
+}
+
+func newBridgeTokens(w *wiring, q credential.Query) *bridgeTokens {
+	w.helper.Reachable = func() bool { return false }
+	return &bridgeTokens{w: w, query: q, renews: w.prompt("", q.URL)}
 }
 
 // Token is bridge.Tokens.
@@ -30,7 +37,7 @@ func (b *bridgeTokens) Token(ctx context.Context, n bridge.Need) (credential.Tok
 	if b.w.broken != nil {
 		return b.fromCache(n)
 	}
-	return answerNeed(ctx, b.w, n, helper.Ask{Query: b.query, Wait: credential.RefreshTotal})
+	return answerNeed(ctx, b.w, n, helper.Ask{Query: b.query, Wait: credential.RefreshTotal, Prompt: b.renews})
 }
 
 // fromCache serves what is cached while the configuration cannot be read, as get does.
@@ -43,22 +50,16 @@ func (b *bridgeTokens) fromCache(n bridge.Need) (credential.Token, error) {
 	return hit.Token, nil
 }
 
-// answerNeed asks helper for a token other than the refused one, with the scopes of the challenge. A sibling may have
-// replaced the refused token already: only the same one again is refreshed.
+// answerNeed asks helper for a token other than the refused one, with what the challenge asks for.
 func answerNeed(ctx context.Context, w *wiring, n bridge.Need, a helper.Ask) (credential.Token, error) {
+	a.Force, a.Refused = !n.Refused.IsZero(), n.Refused
 	if n.Challenge != "" {
-		if ch, err := discovery.ParseChallenge([]string{n.Challenge}); err == nil {
-			a.Query.Challenge = n.Challenge
-			a.Scopes, a.Claims = scopes(ch.Scope), ch.Claims
-		} else {
+		ch, err := discovery.ParseChallenge([]string{n.Challenge})
+		if err != nil {
 			w.trace("the server's challenge does not help: " + err.Error())
 		}
+		a.Scopes, a.Claims = scopes(ch.Scope), ch.Claims
 	}
-	t, err := w.helper.Get(ctx, a)
-	if err != nil || n.Refused.IsZero() || !t.Access.Equal(n.Refused) {
-		return t, err
-	}
-	a.Force = true
 	return w.helper.Get(ctx, a)
 }
 
