@@ -67,7 +67,11 @@ func (h *Helper) Get(ctx context.Context, a Ask) (credential.Token, error) {
 		h.answered(a, s, t)
 		return t, nil
 	}
-	t, err = h.await(ctx, s, a)
+	if h.Attended(s.signIn.Keychain) {
+		t, err = h.here(ctx, s, a)
+	} else {
+		t, err = h.await(ctx, s, a)
+	}
 	if person(err) {
 		return h.offer(ctx, s, a, err)
 	}
@@ -174,13 +178,34 @@ func (h *Helper) await(ctx context.Context, s subject, a Ask) (credential.Token,
 		if err := h.blocked(ctx, s.server.URL, si, before); err != nil {
 			return credential.Token{}, err
 		}
-		if err := h.start(ctx, s, si, a); err != nil {
+		if err := h.start(s, si, a); err != nil {
 			return credential.Token{}, err
 		}
 		if rest(ctx, pause) != nil {
 			return credential.Token{}, h.fail(credential.StillRefreshing, s.server.URL, "the refresh for "+s.server.URL+" has not finished in "+a.Wait.String()+" and goes on")
 		}
 	}
+}
+
+// here refreshes in this process, whose terminal has the passphrase that no other process could ask for. Signals do not
+// end it: what it spends must be stored.
+func (h *Helper) here(ctx context.Context, s subject, a Ask) (credential.Token, error) {
+	h.Trace("refresh: here, because the keychain's passphrase was typed here")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), credential.RefreshTotal)
+	defer cancel()
+	if err := h.Refresh(ctx, Renewal{Query: s.query(), Refused: a.Refused.Fingerprint(), Claims: a.Claims}); err != nil {
+		return credential.Token{}, err
+	}
+	t, err := h.read(ctx, s)
+	if err == nil && a.serves(t, h.Now()) {
+		h.answered(a, s, t)
+		return t, nil
+	}
+	si, err := h.Book.SignIn(s.signIn.ID)
+	if err == nil && si.LastError != nil { // the last failure asked for a pause
+		return credential.Token{}, si.LastError.Err()
+	}
+	return credential.Token{}, errors.Join(err, h.fail(credential.StillRefreshing, s.server.URL, "the token for "+s.server.URL+" was not refreshed"))
 }
 
 // blocked says why waiting is pointless: the sign-in cannot be refreshed, the attempt that we waited for has failed,
@@ -200,19 +225,13 @@ func (h *Helper) blocked(ctx context.Context, server string, si state.SignIn, be
 }
 
 // start launches the refresh process unless one is at work or must not begin yet by the sign-in's latest record si.
-func (h *Helper) start(ctx context.Context, s subject, si state.SignIn, a Ask) error {
+func (h *Helper) start(s subject, si state.SignIn, a Ask) error {
 	ready, err := restarts(h.Book, si, h.Now())
 	if err != nil || !ready {
 		return h.unwritable(err)
 	}
 	if err := h.Book.Writable(); err != nil {
 		return err
-	}
-	if h.Attended(si.Keychain) {
-		h.Trace("refresh: here, because the keychain's passphrase was typed here")
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), credential.RefreshTotal)
-		defer cancel()
-		return h.Refresh(ctx, Renewal{Query: s.query(), Refused: a.Refused.Fingerprint(), Claims: a.Claims})
 	}
 	h.Trace("refresh: starting a process of its own")
 	if err := h.Launch(append(RefreshArgs(s.query(), a.Refused.Fingerprint(), false), ClaimsArgs(a.Claims)...)...); err != nil {
