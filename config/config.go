@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -136,7 +137,19 @@ func (s Server) check() error {
 			return err
 		}
 	}
+	if err := checkIdentity(s.Identity); err != nil {
+		return err
+	}
 	return checkPrompt("prompt", s.Prompt)
+}
+
+// checkIdentity knows the kinds of machine identity; what each needs, their sources say.
+func checkIdentity(kind string) error {
+	kinds := []string{"secret", "certificate", "workload", "github", "pipelines", "managed", "client-credentials"}
+	if kind == "" || slices.Contains(kinds, kind) {
+		return nil
+	}
+	return errors.New("identity is " + strconv.Quote(kind) + "; it can be one of " + strings.Join(kinds, ", "))
 }
 
 func checkPrompt(key, value string) error {

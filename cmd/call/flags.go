@@ -3,6 +3,7 @@
 package call
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -103,11 +104,18 @@ func (f *Flags) set(name, value string) bool {
 	return true
 }
 
+// identities are the kinds of machine identity.
+var identities = []string{"secret", "certificate", "workload", "github", "pipelines", "managed", "client-credentials"}
+
 // Check judges the values that kong cannot. Errors are of kind Usage.
 func (f *Flags) Check() error {
 	switch {
 	case f.Prompt != "" && f.Prompt != "never" && f.Prompt != "once":
 		return credential.Fail(credential.Usage, "--prompt can be never or once", nil)
+	case f.Identity != "" && !slices.Contains(identities, f.Identity):
+		return credential.Fail(credential.Usage, "--identity can be one of "+strings.Join(identities, ", "), nil)
+	case f.Identity != "" && f.Account != "":
+		return credential.Fail(credential.Usage, "--account names a sign-in and --identity a machine identity: leave one away", nil)
 	case f.Wait < 0:
 		return credential.Fail(credential.Usage, "--wait must not be negative", nil)
 	case f.URL != "" && f.Input != "":

@@ -217,7 +217,8 @@ func appScope(id Identity) (string, error) {
 		return scopes[0] + "/.default", nil
 	}
 	shown := credential.Printable(scopes[0], 120)
-	return "", misconfigured("a machine identity gets all application permissions of an app at once; instead of " + shown + " ask for " + credential.Printable(microsoft.App(scopes[0]), 120) + "/.default")
+	return "", misconfigured("a machine identity gets all application permissions of an app at once; instead of " + shown +
+		" ask for its App ID URI with /.default behind it, such as " + credential.Printable(microsoft.App(scopes[0]), 120) + "/.default")
 }
 
 // appAlone reports whether a scope is an app and no permission of it: a GUID, or a URI without a path.
