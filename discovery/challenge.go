@@ -54,6 +54,11 @@ const empty = "\x01"
 
 func newChallenge(c oauthex.Challenge) (Challenge, error) {
 	maps.DeleteFunc(c.Params, func(_, value string) bool { return value == empty })
+	for _, value := range c.Params {
+		if strings.Contains(value, empty) { // quotes where none may be
+			return Challenge{}, credential.Fail(credential.BadInput, "the challenge is malformed", nil)
+		}
+	}
 	claims, err := decodeClaims(c.Params["claims"])
 	if err != nil {
 		return Challenge{}, err

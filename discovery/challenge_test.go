@@ -19,6 +19,7 @@ func TestParseChallenge(t *testing.T) {
 		"all":           {[]string{`Bearer realm="x", error="insufficient_scope", scope="a b", resource_metadata="https://h/m"`}, Challenge{Scheme: "bearer", Error: "insufficient_scope", Scope: "a b", ResourceMetadata: "https://h/m"}},
 		"second scheme": {[]string{`Basic realm="x", bearer scope=a`}, Challenge{Scheme: "bearer", Scope: "a"}},
 		"second value":  {[]string{`Negotiate YII=`, `Bearer scope="a"`}, Challenge{Scheme: "bearer", Scope: "a"}},
+		"empty realm":   {[]string{`Bearer realm="", authorization_uri="https://h/a", scope="", error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString([]byte(claims)) + `"`}, Challenge{Scheme: "bearer", Error: "insufficient_claims", Claims: claims}},
 		"bare":          {[]string{`Bearer`}, Challenge{Scheme: "bearer"}},
 		"claims":        {[]string{`Bearer claims="` + base64.StdEncoding.EncodeToString([]byte(claims)) + `"`}, Challenge{Scheme: "bearer", Claims: claims}},
 		"claims, URL":   {[]string{`Bearer claims="` + base64.RawURLEncoding.EncodeToString([]byte(claims)) + `"`}, Challenge{Scheme: "bearer", Claims: claims}},
@@ -27,7 +28,7 @@ func TestParseChallenge(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
-	for _, bad := range []string{"Bearer scope=\"a\nb\"", "Bearer scope=\"a", "Bearer =", `Bearer claims="%"`, `Bearer claims="bnVsbA"`, "Bearer scope=" + strings.Repeat("a", maxChallenge)} {
+	for _, bad := range []string{"Bearer scope=\"a\nb\"", "Bearer scope=\"a", "Bearer =", `Bearer scope=a=""`, `Bearer claims="%"`, `Bearer claims="bnVsbA"`, "Bearer scope=" + strings.Repeat("a", maxChallenge)} {
 		got, err := ParseChallenge([]string{bad})
 		if credential.KindOf(err) != credential.BadInput || err == nil || got != (Challenge{}) {
 			t.Errorf("%.40q: %+v, %v", bad, got, err)
@@ -40,7 +41,7 @@ func TestParseChallenge(t *testing.T) {
 
 // FuzzParseChallenge writes what was read as a challenge again, and reads it again.
 func FuzzParseChallenge(f *testing.F) {
-	for _, seed := range []string{"", "Bearer", `Bearer a="b", c=d`, `Basic x, Bearer scope="a \"b", error=e`, `Bearer claims="e30"`, "Bearer a=\"\x00\""} {
+	for _, seed := range []string{"", "Bearer", `Bearer a="b", c=d`, `Basic x, Bearer scope="a \"b", error=e`, `Bearer claims="e30"`, "Bearer a=\"\x00\"", `Bearer realm="", error="e"`, `Bearer scope=a=""`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
