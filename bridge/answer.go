@@ -34,7 +34,19 @@ func (p *pump) exchange(c *call) error {
 			return err
 		}
 	}
+	if c.m.kind == notification && resp.StatusCode/100 == 2 {
+		p.accepted(c)
+	}
 	return p.deliver(c, resp)
+}
+
+// accepted lets go on what waits for a notification of the host.
+func (p *pump) accepted(c *call) {
+	if c.m.method == "notifications/initialized" && !c.own {
+		p.session.ready()
+		p.listen.start(p)
+	}
+	c.release()
 }
 
 // deliver brings an answer to the host: one message, or a stream of them.
@@ -45,6 +57,7 @@ func (p *pump) deliver(c *call, resp *http.Response) error {
 	case kind == "text/event-stream" && resp.StatusCode == http.StatusOK:
 		return p.follow(c, resp)
 	case resp.StatusCode == http.StatusAccepted || resp.StatusCode == http.StatusNoContent:
+		discard(resp)
 		return p.unanswered(c, "the server has accepted the request and answers nothing")
 	case len(c.owed) == 0 && resp.StatusCode/100 == 2:
 		discard(resp)
@@ -238,13 +251,14 @@ func readBody(resp *http.Response, max int64) ([]byte, error) {
 
 // discard ends an answer whose body does not matter. A short one is read, so that its connection serves again.
 func discard(resp *http.Response) {
-	if resp.ContentLength >= 0 && resp.ContentLength <= maxRefusal {
-		t := time.AfterFunc(linger, func() { resp.Body.Close() })
-		_, _ = io.Copy(io.Discard, resp.Body)
-		t.Stop()
-	}
+	t := time.AfterFunc(linger, func() { resp.Body.Close() })
+	_, _ = io.CopyN(io.Discard, resp.Body, maxDiscard)
+	t.Stop()
 	resp.Body.Close()
 }
+
+// maxDiscard is how much of a body is read only to keep its connection, in bytes.
+const maxDiscard = 64 << 10
 
 // linger is how long the rest of an answer may take that nobody waits for.
 const linger = 2 * time.Second

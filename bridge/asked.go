@@ -52,12 +52,18 @@ func (a *asked) take(m message) bool {
 // ErrNotShown is what a Show answers where the host turned out not to show addresses; another way may be tried.
 var ErrNotShown = errors.New("the host does not show addresses")
 
-// elicit asks the host to show url (MCP 2025-11-25, URL mode elicitation). It returns nil when the person has agreed to
-// open it; that says nothing about what becomes of the sign-in.
-func (p *pump) elicit(ctx context.Context, url string) error {
-	id, answer := p.asked.next()
-	p.host.send([]byte(`{"jsonrpc":"2.0","id":` + quote(id) + `,"method":"elicitation/create","params":{"mode":"url","elicitationId":` +
-		quote(id) + `,"url":` + quote(url) + `,"message":` + quote("Sign in to "+p.Name+" so that its tools can be used.") + `}}`))
+// elicitation is one address that the host is asked to show (MCP 2025-11-25, URL mode elicitation).
+type elicitation struct {
+	p  *pump
+	id string
+}
+
+// show asks. It returns nil when the person has agreed to open url; that says nothing about what becomes of the sign-in.
+func (e *elicitation) show(ctx context.Context, url string) error {
+	id, answer := e.p.asked.next()
+	e.id = quote(id)
+	e.p.host.send([]byte(`{"jsonrpc":"2.0","id":` + e.id + `,"method":"elicitation/create","params":{"mode":"url","elicitationId":` + e.id +
+		`,"url":` + quote(url) + `,"message":` + quote("Sign in to "+e.p.Name+" so that its tools can be used.") + `}}`))
 	select {
 	case m := <-answer:
 		switch action := digText(m.result, "action"); {
@@ -69,6 +75,13 @@ func (p *pump) elicit(ctx context.Context, url string) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// finished tells the host that the person is done.
+func (e *elicitation) finished() {
+	if e.id != "" {
+		e.p.host.send([]byte(`{"jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{"elicitationId":` + e.id + `}}`))
 	}
 }
 

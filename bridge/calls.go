@@ -14,6 +14,8 @@ type call struct {
 	stop    context.CancelFunc
 	sent    chan struct{} // closed when the request has been written, or never will be
 	once    sync.Once
+	next    chan struct{} // closed when what waits for this message may go on; nil: nothing does
+	passed  sync.Once
 	dropped atomic.Bool // cancelled by the host
 
 	mu   sync.Mutex
@@ -24,6 +26,13 @@ type call struct {
 
 // settled says that there is nothing to wait for before a cancellation may follow the request.
 func (c *call) settled() { c.once.Do(func() { close(c.sent) }) }
+
+// release lets go on what waits for this message.
+func (c *call) release() {
+	if c.next != nil {
+		c.passed.Do(func() { close(c.next) })
+	}
+}
 
 // answer notes that the response r is here, and reports whether this call is owed it.
 func (c *call) answer(r message) bool {
@@ -72,8 +81,9 @@ func newCall(ctx context.Context, m *message) *call {
 	return c
 }
 
-func (s *calls) begin(ctx context.Context, m *message) *call {
+func (s *calls) begin(ctx context.Context, m *message, next chan struct{}) *call {
 	c := newCall(ctx, m)
+	c.next = next
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.busy++
@@ -86,6 +96,7 @@ func (s *calls) begin(ctx context.Context, m *message) *call {
 func (s *calls) end(c *call) {
 	c.stop()
 	c.settled()
+	c.release()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, id := range c.m.requests() {

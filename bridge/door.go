@@ -114,7 +114,12 @@ func (p *pump) signIn(ctx context.Context, n Need) error {
 	switch {
 	case elicits && (ready || !reachable):
 		p.Log("sign-in: offered by the host")
-		return p.Person.SignIn(ctx, n, p.elicit)
+		e := &elicitation{p: p}
+		err := p.Person.SignIn(ctx, n, e.show)
+		if err == nil {
+			e.finished()
+		}
+		return err
 	case !reachable:
 		needed := p.fail(credential.NoSignIn, "A sign-in is needed for "+p.Name, nil)
 		p.notice("warning", needed.Text+"; "+p.Hint(needed))

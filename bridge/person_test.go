@@ -171,7 +171,7 @@ func TestElicitation(t *testing.T) {
 			}
 			r.send(`{"jsonrpc":"2.0","id":` + string(asked.id) + `,` + c.answer + `}`)
 			if c.works {
-				r.want(result("1", "ok"))
+				r.want(`{"jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{"elicitationId":`+string(asked.id)+`}}`, result("1", "ok"))
 			} else {
 				r.holds(`"id":1`, `"code":-32010`, "declined")
 			}

@@ -62,30 +62,25 @@ func (p *pump) fromHost(line []byte) {
 		return
 	}
 	turn, order := p.turn, closed()
-	var after []chan struct{}
+	var next chan struct{}
 	switch {
 	case m.method == "initialize" || m.method == "notifications/initialized":
-		p.turn = make(chan struct{})
-		after = append(after, p.turn)
+		next = make(chan struct{})
+		p.turn = next
 		p.session.hear(&m)
 	case m.method == "notifications/cancelled":
 		if p.calls.cancel(key(dig(m.params, "requestId"))) {
 			return
 		}
 	case m.kind == notification:
-		order, p.order = p.order, make(chan struct{})
-		after = append(after, p.order)
+		next = make(chan struct{})
+		order, p.order = p.order, next
 	case m.method == "logging/setLevel":
 		p.session.setLevel(digText(m.params, "level"))
 	}
-	c := p.calls.begin(p.life, &m)
+	c := p.calls.begin(p.life, &m, next)
 	go func() {
 		defer p.calls.end(c)
-		defer func() {
-			for _, done := range after {
-				close(done)
-			}
-		}()
 		inTurn(c.ctx, turn)
 		inTurn(c.ctx, order)
 		p.pass(c)
@@ -124,10 +119,6 @@ func (p *pump) pass(c *call) {
 	}
 	for _, id := range c.open() {
 		p.host.send(p.failureOf(id, err))
-	}
-	if err == nil && c.m.method == "notifications/initialized" {
-		p.session.ready()
-		p.listen.start(p)
 	}
 }
 

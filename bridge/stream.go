@@ -145,11 +145,12 @@ func (l *listener) start(p *pump) {
 	go p.hearken(ctx)
 }
 
-// steady is how long a stream lives that counts as one that works.
-const steady = 5 * time.Second
-
-// mostPause is the longest pause before the stream of the listener is opened again.
-const mostPause = 30 * time.Second
+// The pauses before the stream of the listener is opened again: after one that has brought something, unless the server
+// names another, and the longest after many that have not.
+const (
+	steadyPause = time.Second
+	mostPause   = 30 * time.Second
+)
 
 // hearken keeps the stream open until ctx ends or the server says that it has none.
 func (p *pump) hearken(ctx context.Context) {
@@ -157,7 +158,7 @@ func (p *pump) hearken(ctx context.Context) {
 	defer c.stop()
 	e := newEvents(nil, p.MaxMessage)
 	for pause := retryFirst; ; pause = min(2*pause, mostPause) {
-		began := time.Now()
+		some := false
 		resp, err := p.transmit(ctx, errand{method: http.MethodGet, m: &message{}, last: e.last})
 		switch {
 		case ctx.Err() != nil:
@@ -166,7 +167,7 @@ func (p *pump) hearken(ctx context.Context) {
 			p.Log("the server's stream: " + err.Error())
 		case streams(resp):
 			e.again(resp.Body)
-			_, err = p.pour(c, resp.Header, e, resp.Body)
+			some, err = p.pour(c, resp.Header, e, resp.Body)
 			resp.Body.Close()
 			if errors.Is(err, errTooLong) {
 				p.Log("the server's stream: " + err.Error())
@@ -177,10 +178,14 @@ func (p *pump) hearken(ctx context.Context) {
 				return // 405: it has none (MCP 2025-11-25, "Listening for Messages from the Server")
 			}
 		}
-		if time.Since(began) > steady {
-			pause = retryFirst
+		asked := min(e.retry, p.Throttle)
+		switch {
+		case some && asked > 0:
+			pause = asked
+		case some:
+			pause = steadyPause
 		}
-		if rest(ctx, max(pause, min(e.retry, p.Throttle))) != nil {
+		if rest(ctx, max(pause, asked)) != nil {
 			return
 		}
 	}

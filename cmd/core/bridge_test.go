@@ -127,7 +127,7 @@ type reply struct {
 	} `json:"params"`
 }
 
-// next returns the next message that is not a log message.
+// next returns the next message that is no notification.
 func (b *bridged) next() reply {
 	b.t.Helper()
 	for {
@@ -137,7 +137,7 @@ func (b *bridged) next() reply {
 			if err := json.Unmarshal([]byte(line), &r); err != nil || !ok {
 				b.t.Fatalf("the bridge has ended, or said %q: %s", line, b.stderr.String())
 			}
-			if r.Method != "notifications/message" {
+			if !strings.HasPrefix(r.Method, "notifications/") {
 				return r
 			}
 		case <-time.After(slow):
