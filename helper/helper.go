@@ -7,6 +7,7 @@ package helper
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/cache"
@@ -111,9 +112,11 @@ type Helper struct {
 	Reachable func() bool                // a person can be shown a browser from here
 	Person    func() Person              // who a sign-in that get offers talks to
 
-	Now   func() time.Time
+	Now    func() time.Time
 	Trace func(string) // one decision, for --verbose
 	Warn  func(string) // one sentence for people; the answer stands all the same
+
+	unkept sync.Map // tokens of machine identities that no tier keeps, by state.Machine.ID; the zero value is right
 }
 
 // subject is one resolved question: which server, which sign-in, which token.

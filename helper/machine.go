@@ -219,9 +219,10 @@ func (h *Helper) failedMachine(r robot, err error) error {
 // answeredMachine leaves the pointer for the next warm get, and starts a refresh when the token is in its window.
 func (h *Helper) answeredMachine(q credential.Query, r robot, t credential.Token) {
 	h.Trace("cache: a token that is valid for " + t.Left(h.Now()))
-	if r.record.Place != "" {
-		h.point(q, r.subject())
+	if r.record.Place == placeNone {
+		return // no other process can see it: nothing leads to it, and nobody can refresh it
 	}
+	h.point(q, r.subject())
 	if !t.Due(h.Now()) {
 		return
 	}

@@ -32,6 +32,9 @@ const saltLen = 16
 // readMachine opens the cached token of a machine identity. Any error means that a new one is needed.
 func (h *Helper) readMachine(ctx context.Context, r robot) (credential.Token, error) {
 	if r.record.Place == placeNone {
+		if t, ok := h.unkept.Load(r.record.ID); ok {
+			return t.(credential.Token), nil
+		}
 		return credential.Token{}, cache.ErrMiss
 	}
 	t, err := h.Cache.Token(r.record.ID, r.record.Token)
@@ -66,7 +69,7 @@ func (h *Helper) machineKey(ctx context.Context, r robot) (credential.Secret, er
 }
 
 // keepMachine seals a token under the best key that this system and this identity have, and says so in the record;
-// without one it keeps nothing.
+// without one it keeps it in the memory of this process alone, which is what a bridge needs.
 func (h *Helper) keepMachine(ctx context.Context, r *robot, t credential.Token) error {
 	key, err := h.place(ctx, r, t)
 	if err == nil && !key.IsZero() {
@@ -76,6 +79,7 @@ func (h *Helper) keepMachine(ctx context.Context, r *robot, t credential.Token) 
 		r.record.Place, r.record.Tier = placeNone, tierNone
 	}
 	if r.record.Place == placeNone {
+		h.unkept.Store(r.record.ID, t)
 		err = errors.Join(err, h.Cache.Drop(r.record.ID, r.record.Token))
 	}
 	return err
@@ -136,6 +140,7 @@ func (h *Helper) eraseMachines(ctx context.Context, server string, m Machine, re
 		err := h.locked(ctx, rec.ID, credential.LockShort, func() error {
 			if t, err := h.readMachine(ctx, r); refused.IsZero() || err == nil && t.Access.Equal(refused) {
 				h.Trace("erase: the token of the machine identity")
+				h.unkept.Delete(rec.ID)
 				return h.Cache.Drop(rec.ID, rec.Token)
 			}
 			return nil
@@ -153,6 +158,7 @@ func (h *Helper) dropMachines(ctx context.Context, url string) ([]string, error)
 	var gone []string
 	var bad []error
 	for _, rec := range h.machinesAt(url) {
+		h.unkept.Delete(rec.ID)
 		err := h.Cache.Forget(rec.ID)
 		if rec.Place == placeKeychain {
 			kc, kerr := h.Keychain(ctx, rec.Keychain)

@@ -82,6 +82,32 @@ func (coldKeys) Tier() string                            { return "none" }
 
 func (r *machineRig) cold() { r.Cache = cache.Open(r.Dir, coldKeys{}) }
 
+// another is the Helper of another process.
+func (r *machineRig) another() *Helper {
+	h := r.Helper
+	return &Helper{
+		Dir: h.Dir, Cache: h.Cache, Book: h.Book, Settings: h.Settings, Config: h.Config, Machine: h.Machine, KeychainKeys: h.KeychainKeys,
+		Keychain: h.Keychain, Launch: h.Launch, Reachable: h.Reachable, Now: h.Now, Trace: h.Trace, Warn: h.Warn,
+	}
+}
+
+// A bridge lives long: what no tier keeps it asks for once all the same.
+func TestOneProcessAsksOnce(t *testing.T) {
+	r := newMachineRig(t)
+	r.cold()
+	r.service.secret = ""
+	for range 10 {
+		got, err := r.get()
+		wantAccess(t, got, err, "machine-1")
+	}
+	r.now = r.now.Add(time.Hour)
+	got, err := r.get()
+	wantAccess(t, got, err, "machine-2")
+	if len(r.launched) != 0 {
+		t.Errorf("launched %v", r.launched)
+	}
+}
+
 func (r *machineRig) record() state.Machine {
 	r.t.Helper()
 	all, err := r.Book.Machines()
@@ -111,6 +137,7 @@ func TestMachineTiers(t *testing.T) {
 			r := newMachineRig(t)
 			c.change(r)
 			for range 100 {
+				r.Helper = r.another()
 				got, err := r.get()
 				wantAccess(t, got, err, "machine-"+strconv.Itoa(r.service.requests))
 			}

@@ -59,16 +59,24 @@ func show(out io.Writer, l helper.Line, now time.Time) {
 		}
 	}
 	row("account", plain(strings.TrimSpace(l.Account+" "+bracketed(l.User))))
+	row("identity", l.Identity)
 	row("access token", tokenWords(l, now))
-	row("refresh token", refreshWords(l, now))
+	if l.Identity == "" {
+		row("refresh token", refreshWords(l, now))
+	}
 	row("scopes", plain(listed(l.Scopes, "(the server's default)")))
 	if !credential.HasScopes(l.Granted, l.Scopes) {
 		row("granted", plain(listed(l.Granted, "(not said)")))
 	}
 	row("issuer", plain(l.Issuer))
 	row("client", plain(l.ClientID))
-	row("approved", ago(l.ApprovedAt, now)+" by "+l.ApprovedBy)
-	row("kept in", l.Keychain+"; data key hot in: "+l.HotKey)
+	if l.Identity == "" {
+		row("approved", ago(l.ApprovedAt, now)+" by "+l.ApprovedBy)
+		row("kept in", l.Keychain+"; data key hot in: "+l.HotKey)
+	} else {
+		row("named by", l.ApprovedBy)
+		row("token kept", l.Keychain)
+	}
 	if !l.LastRefresh.IsZero() {
 		row("last refresh", ago(l.LastRefresh, now))
 	}
@@ -91,6 +99,9 @@ func tokenWords(l helper.Line, now time.Time) string {
 	case helper.StateExpired:
 		return "expired " + ago(l.Expiry, now) + "; the next get refreshes it"
 	case helper.StateSealed:
+		if l.Identity != "" {
+			return "sealed; the next get opens it or asks for another"
+		}
 		return "sealed; the next get asks the keychain"
 	case helper.StateDead:
 		return "none; sign in again with: mcp-credential login " + plain(l.Server)
