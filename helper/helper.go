@@ -112,7 +112,7 @@ type Helper struct {
 	Reachable func() bool                // a person can be shown a browser from here
 	Person    func() Person              // who a sign-in that get offers talks to
 
-	Now    func() time.Time
+	Now   func() time.Time
 	Trace func(string) // one decision, for --verbose
 	Warn  func(string) // one sentence for people; the answer stands all the same
 
