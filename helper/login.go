@@ -81,11 +81,7 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 	if err != nil {
 		return Outcome{}, err
 	}
-	if t.Secret.IsZero() && t.ClientID != "" && t.ClientID == before.signIn.ClientID {
-		if g, _, err := h.grant(ctx, before.signIn); err == nil {
-			t.Secret = g.ClientSecret
-		}
-	}
+	t.Secret = h.keptSecret(ctx, t, before)
 	if err := who.Say(p); err != nil {
 		return Outcome{}, err
 	}
@@ -100,6 +96,18 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 		h.forgetOrphan(ctx, replaced)
 	}
 	return out, err
+}
+
+// keptSecret is the client's secret: the one that was given, else the one of the sign-in before.
+func (h *Helper) keptSecret(ctx context.Context, t credential.Target, before subject) credential.Secret {
+	if !t.Secret.IsZero() || t.ClientID == "" || t.ClientID != before.signIn.ClientID {
+		return t.Secret
+	}
+	g, _, err := h.grant(ctx, before.signIn)
+	if err != nil {
+		return t.Secret
+	}
+	return g.ClientSecret
 }
 
 // curable reports whether a new sign-in can help where the old one fails with err: not when the network is down or the

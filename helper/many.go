@@ -133,7 +133,10 @@ func (h *Helper) judge(server string, approved, scopes, file []string) error {
 				", of another app than the approved "+credential.Printable(microsoft.App(approved[0]), 120)+"; if that is right, log out of it first")
 		}
 	}
-	if len(scopes) > 0 && !microsoft.SameApp(scopes) {
+	if len(scopes) == 0 {
+		return h.fail(credential.Misconfigured, server, "no scope is known for "+server+"; name one, such as api://APP/.default, with --scope or as scopes in config.toml")
+	}
+	if !microsoft.SameApp(scopes) {
 		return h.fail(credential.Misconfigured, server, "the scopes for "+server+" belong to more than one app; set scopes to those of one")
 	}
 	return nil

@@ -60,8 +60,8 @@ func (c *conversation) Do(r *http.Request) (*http.Response, error) {
 	switch at := where.String(); {
 	case r.Method == http.MethodGet && at == c.authority.Configuration():
 		return c.configuration(r), nil
-	case r.Method == http.MethodPost && at == c.authority.Endpoint("devicecode"):
-		return c.deviceCode(r)
+	case r.Method == http.MethodPost && at == strings.ReplaceAll(c.authority.Endpoint("token"), "token", "devicecode"):
+		return c.deviceCode(r) // MSAL makes the URL so, whatever else in it is called token
 	case r.Method == http.MethodPost && at == c.authority.Endpoint("token"):
 		return c.token(r)
 	}
@@ -80,6 +80,9 @@ func (c *conversation) configuration(r *http.Request) *http.Response {
 // deviceCode asks for a device code and notes the pace that the server wants.
 func (c *conversation) deviceCode(r *http.Request) (*http.Response, error) {
 	form, err := readForm(r)
+	if err == nil {
+		r.URL, err = url.Parse(c.authority.Endpoint("devicecode"))
+	}
 	if err == nil {
 		c.last, err = c.send(r, form)
 	}

@@ -74,11 +74,10 @@ func (s *Source) Silent(ctx context.Context, t credential.Target, g credential.G
 		_, err = app.AcquireTokenSilent(ctx, c.scopes, public.WithSilentAccount(account), public.WithClaims(t.Claims))
 	}
 	a, err := c.answer(t, err)
-	a.Grant = kept
 	if err != nil {
-		a.Grant = credential.Grant{}
-		return a, both(err, c.keepErr)
+		return credential.Answer{}, both(err, c.keepErr)
 	}
+	a.Grant = kept
 	return a, c.keepErr
 }
 

@@ -105,6 +105,18 @@ func TestDeviceEndsWithItsCode(t *testing.T) {
 	wantKind(t, err, credential.NoSignIn)
 }
 
+func TestDeviceInATenantCalledToken(t *testing.T) {
+	r := newRig(t, fake.Options{})
+	r.way = source.Device
+	target := r.target(1)
+	target.Endpoints.Issuer = "https://" + fake.Host + "/token.example.com/v2.0"
+	_, err := r.Interactive(t.Context(), target, r)
+	wantKind(t, err, credential.Misconfigured)
+	if n := r.world.Stats().HTTP["POST /token.example.com/oauth2/v2.0/devicecode"]; n != 1 {
+		t.Errorf("asked %v", r.world.Stats().HTTP)
+	}
+}
+
 func TestDeviceDeclined(t *testing.T) {
 	r := newRig(t, fake.Options{})
 	r.way = source.Device

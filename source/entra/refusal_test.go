@@ -2,6 +2,9 @@ package entra
 
 import (
 	"errors"
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +81,19 @@ func TestRefusals(t *testing.T) {
 		}
 		if n := r.world.Stats().Token["refresh_token"]; code != 503 && n != 1 {
 			t.Errorf("%d: %d requests", code, n)
+		}
+	}
+}
+
+// Each code that is known has a row in the documentation.
+func TestRefusalsAreDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/entra.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for code := range codes {
+		if !regexp.MustCompile(`(?m)^\|[^|]*\b` + strconv.Itoa(code) + `\b[^|]*\|`).Match(text) {
+			t.Errorf("docs/entra.md has no row for AADSTS%d", code)
 		}
 	}
 }
