@@ -39,11 +39,14 @@ var layout = map[string][]string{
 	"config":         {"credential", "github.com/pelletier/go-toml/v2"},
 	"discovery":      {"credential", "internal/microsoft", "internal/webclient", "github.com/modelcontextprotocol/go-sdk/oauthex"},
 	"source":         {"credential"},
-	"source/oauth":   {"credential", "internal/loopback", "internal/webclient", "source"},
+	"source/oauth":   {"credential", "internal/datakey", "internal/loopback", "internal/webclient", "source"},
 	"source/entra": {
 		"credential", "internal/loopback", "internal/microsoft", "internal/webclient", "source",
 		"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache",
+		"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential",
+		"github.com/AzureAD/microsoft-authentication-library-for-go/apps/managedidentity",
 		"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public",
+		"internal/datakey", "software.sslmate.com/src/go-pkcs12",
 	},
 	"bridge": {"credential", "internal/webclient"},
 	"cmd/core": {
@@ -69,16 +72,19 @@ var layout = map[string][]string{
 // sdks are the modules of others, each with the packages that import it, in tests too. One product package each: the
 // second row of go-sdk is the protected MCP server of the tests.
 var sdks = map[string][]string{
-	"github.com/99designs/keyring":                                           {"cache/keychain"},
-	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache":  {"source/entra"},
-	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public": {"source/entra"},
-	"github.com/alecthomas/kong":                                             {"cmd/core"},
-	"github.com/godbus/dbus/v5":                                              {"cache/keychain"},
-	"github.com/modelcontextprotocol/go-sdk/mcp":                             {"internal/fakeworld/mcpserver"},
-	"github.com/modelcontextprotocol/go-sdk/oauthex":                         {"discovery"},
-	"github.com/pelletier/go-toml/v2":                                        {"config"},
-	"github.com/rogpeppe/go-internal/testscript":                             {"cmd/script"},
-	"golang.org/x/term":                                                      {"cmd/core"},
+	"github.com/99designs/keyring":                                                    {"cache/keychain"},
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache":           {"source/entra"},
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential":    {"source/entra"},
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/managedidentity": {"source/entra"},
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public":          {"source/entra"},
+	"software.sslmate.com/src/go-pkcs12":                                              {"source/entra"},
+	"github.com/alecthomas/kong":                                                      {"cmd/core"},
+	"github.com/godbus/dbus/v5":                                                       {"cache/keychain"},
+	"github.com/modelcontextprotocol/go-sdk/mcp":                                      {"internal/fakeworld/mcpserver"},
+	"github.com/modelcontextprotocol/go-sdk/oauthex":                                  {"discovery"},
+	"github.com/pelletier/go-toml/v2":                                                 {"config"},
+	"github.com/rogpeppe/go-internal/testscript":                                      {"cmd/script"},
+	"golang.org/x/term":                                                               {"cmd/core"},
 }
 
 // foreign reports whether an import path belongs to another module: its first element has a dot.

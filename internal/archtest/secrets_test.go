@@ -7,19 +7,23 @@ import (
 
 // revealers are the files that call credential.Secret.Reveal, and why.
 var revealers = map[string]string{
-	"bridge/headers.go":         "the Authorization header of a forwarded request",
-	"cache/box.go":              "a data key goes into a file that DPAPI closes",
-	"cache/keychain/file.go":    "the passphrase goes to the library that encrypts the file",
-	"cache/seal.go":             "an access token goes into its sealed file, under the data key",
-	"cache/store.go":            "the data key goes to the place for hot keys",
-	"credential/secret.go":      "comparison and fingerprint",
-	"helper/grant.go":           "the grant goes into its keychain item",
-	"protocol/protocol.go":      "the access token is checked before it is written",
-	"protocol/request.go":       "a token of the caller is checked",
-	"source/entra/msalcache.go": "the refresh token goes into the memory that MSAL reads it from",
-	"source/oauth/client.go":    "client authentication",
-	"source/oauth/oauth.go":     "the refresh token goes to the server that gave it",
-	"source/oauth/send.go":      "client authentication",
+	"bridge/headers.go":             "the Authorization header of a forwarded request",
+	"cache/box.go":                  "a data key goes into a file that DPAPI closes",
+	"cache/keychain/file.go":        "the passphrase goes to the library that encrypts the file",
+	"cache/seal.go":                 "an access token goes into its sealed file, under the data key",
+	"cache/store.go":                "the data key goes to the place for hot keys",
+	"credential/secret.go":          "comparison and fingerprint",
+	"helper/grant.go":               "the grant goes into its keychain item",
+	"protocol/protocol.go":          "the access token is checked before it is written",
+	"protocol/request.go":           "a token of the caller is checked",
+	"source/entra/msalcache.go":     "the refresh token goes into the memory that MSAL reads it from",
+	"source/entra/machine.go":       "client secret, assertion and what a data key is derived from",
+	"source/entra/machine_files.go": "the password opens the PFX",
+	"source/entra/machine_oidc.go":  "the job's bearer goes to the service that the CI system names",
+	"source/oauth/machine.go":       "a data key is derived from the client secret",
+	"source/oauth/client.go":        "client authentication",
+	"source/oauth/oauth.go":         "the refresh token goes to the server that gave it",
+	"source/oauth/send.go":          "client authentication",
 }
 
 func TestSecretsAreRevealedInFewPlaces(t *testing.T) {
