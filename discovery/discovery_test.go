@@ -163,11 +163,14 @@ func TestOrderOfPlaces(t *testing.T) {
 	}
 }
 
-func TestLegacyIssuerWithSlash(t *testing.T) {
-	s := &site{docs: map[string]string{asRoot: strings.Replace(goodAS, `"issuer":"ORIGIN"`, `"issuer":"ORIGIN/"`, 1)}}
-	got, err := s.find(t)
-	if err != nil || got.Issuer != s.url+"/" || got.Resource != s.url+"/mcp" {
-		t.Errorf("%+v, %v", got, err)
+// A server of 2025-03-26 that publishes no protected resource metadata may call itself what it likes on its own origin.
+func TestLegacyIssuer(t *testing.T) {
+	for _, path := range []string{"", "/", "/oauth"} {
+		s := &site{docs: map[string]string{asRoot: strings.Replace(goodAS, `"issuer":"ORIGIN"`, `"issuer":"ORIGIN`+path+`"`, 1)}}
+		got, err := s.find(t)
+		if err != nil || got.Issuer != s.url+path || got.Resource != s.url+"/mcp" {
+			t.Errorf("%q: %+v, %v", path, got, err)
+		}
 	}
 }
 

@@ -25,14 +25,15 @@ type serverMeta struct {
 // Issuer fetches the metadata of an authorization server that is known already. The document's issuer must equal
 // issuer byte by byte (RFC 8414 section 3.3). For Entra ID nothing is fetched.
 func (f Finder) Issuer(ctx context.Context, issuer string) (credential.Endpoints, error) {
-	e, found, err := f.metadata(ctx, issuer)
+	e, found, err := f.metadata(ctx, issuer, func(named string) bool { return named == issuer })
 	if err == nil && !found {
 		err = credential.Fail(credential.Misconfigured, "the authorization server "+credential.Printable(issuer, 200)+" publishes no metadata", nil)
 	}
 	return e, err
 }
 
-func (f Finder) metadata(ctx context.Context, issuer string) (credential.Endpoints, bool, error) {
+// metadata looks where the metadata of an issuer may be; is judges the issuer that the document names.
+func (f Finder) metadata(ctx context.Context, issuer string, is func(named string) bool) (credential.Endpoints, bool, error) {
 	if err := credential.CheckEndpoint(issuer, "issuer"); err != nil {
 		return credential.Endpoints{}, false, err
 	}
@@ -46,7 +47,7 @@ func (f Finder) metadata(ctx context.Context, issuer string) (credential.Endpoin
 	var e credential.Endpoints
 	found, err := f.first(ctx, places, func(data []byte) error {
 		var err error
-		e, err = readMetadata(data, issuer)
+		e, err = readMetadata(data, issuer, is)
 		return err
 	})
 	return e, found, err
@@ -70,12 +71,12 @@ func issuerPlaces(issuer string) ([]string, error) {
 	return places, nil
 }
 
-func readMetadata(data []byte, issuer string) (credential.Endpoints, error) {
+func readMetadata(data []byte, issuer string, is func(named string) bool) (credential.Endpoints, error) {
 	var m serverMeta
 	if err := decode(data, &m); err != nil {
 		return credential.Endpoints{}, err
 	}
-	if m.Issuer != issuer {
+	if !is(m.Issuer) {
 		return credential.Endpoints{}, credential.Fail(credential.Hostile,
 			"it belongs to the issuer "+credential.Printable(m.Issuer, 200)+" and not to "+credential.Printable(issuer, 200), nil)
 	}
@@ -124,13 +125,13 @@ func checkEndpoints(e credential.Endpoints) error {
 
 // legacy serves servers of the 2025-03-26 revision, which are their own authorization server: metadata at the origin,
 // else the default endpoints of that revision, which demanded PKCE of everybody. It is the last resort, for a server
-// that asks for a token and publishes nothing; one that fails in another way gets no guesses.
+// that asks for a token and publishes nothing; one that fails in another way gets no guesses. Nothing named an issuer
+// there that the document's could be compared with: any on the same origin, whose owner is one, will do.
 func (f Finder) legacy(ctx context.Context, server string, asked answer) (credential.Endpoints, error) {
 	origin := credential.Origin(server)
-	e, found, err := f.metadata(ctx, origin)
-	if credential.KindOf(err) == credential.Hostile { // an origin has two spellings as an issuer
-		e, found, err = f.metadata(ctx, origin+"/")
-	}
+	e, found, err := f.metadata(ctx, origin, func(named string) bool {
+		return credential.Origin(named) == origin && credential.CheckEndpoint(named, "issuer") == nil
+	})
 	if err != nil || found {
 		return e, err
 	}

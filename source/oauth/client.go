@@ -46,6 +46,8 @@ func newClient(t credential.Target, id string, secret credential.Secret, method 
 		method = authBasic
 	case slices.Contains(supported, authPost):
 		method = authPost
+	case slices.Contains(supported, authNone): // a secret that the server gives, and then takes nowhere
+		method = authNone
 	}
 	if method != authNone && method != authBasic && method != authPost {
 		return client{}, credential.Fail(credential.Misconfigured, "the authorization server wants this client to authenticate in a way that is not supported; of a client secret, client_secret_basic and client_secret_post are", nil)

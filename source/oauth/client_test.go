@@ -21,6 +21,7 @@ func TestClientAuthentication(t *testing.T) {
 		"post where it must be":  {secret, "", []string{"client_secret_post"}, ":", "a b|s3cret:/ü"},
 		"as it was at sign-in":   {secret, "client_secret_post", nil, ":", "a b|s3cret:/ü"},
 		"none though one exists": {secret, "none", nil, ":", "a b|"},
+		"none where it must be":  {secret, "", []string{"none"}, ":", "a b|"},
 	} {
 		s, a := newServer(t), newAsker(t)
 		target := s.target()
