@@ -164,6 +164,9 @@ func (h *Helper) propose(l Login, settings Settings, found Found, before subject
 		client = before.signIn.ClientID
 	}
 	covered := same && credential.HasScopes(before.account.Scopes, scopes)
+	if found.Unbound && before.account.SignIn != before.signIn.ID { // approved for another client or account
+		covered = false
+	}
 	p := Proposal{
 		Server: l.URL, Name: firstOf(l.Name, settings.Name, before.server.Name, found.Name, hostOf(l.URL)), Resource: found.Resource,
 		Issuer: found.Endpoints.Issuer, Scopes: scopes, Account: before.account.Label, Approved: covered, Offered: l.offered,
@@ -178,8 +181,8 @@ func (h *Helper) propose(l Login, settings Settings, found Found, before subject
 		Server: l.URL, Resource: found.Resource, Scopes: scopes, Account: p.Account,
 		ClientID: client, Secret: secret, Endpoints: found.Endpoints, Claims: before.signIn.Claims,
 	}
-	if !l.Anew {
-		t.User = before.signIn.User
+	if covered && !l.Anew {
+		t.User = before.signIn.User // who need not choose the account: what is new is seen by a person
 	}
 	return p, t, nil
 }

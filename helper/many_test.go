@@ -315,6 +315,16 @@ func TestConfigurationApproves(t *testing.T) {
 	wantKind(t, err, credential.NotApproved)
 }
 
+func TestAnotherClientTakesAnotherYes(t *testing.T) {
+	r := newTenantRig(t)
+	r.must(r.loginTo(Login{URL: testServer, ClientID: testClient}))
+	r.must(r.loginTo(Login{URL: secondServer, ClientID: "another"}))
+	r.must(r.loginTo(Login{URL: testServer, ClientID: "another"}))
+	if len(r.approvals) != 1 || r.signIns != 2 || r.subject().signIn.ClientID != "another" {
+		t.Errorf("asked %d times, signed in %d times, served by %s", len(r.approvals), r.signIns, r.subject().signIn.ClientID)
+	}
+}
+
 func TestNoSharingAcrossTenantsAndClients(t *testing.T) {
 	r := newTenantRig(t)
 	r.must(r.loginTo(Login{URL: testServer, ClientID: testClient}))

@@ -36,16 +36,28 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-func TestKnownPersonIsNotAskedForTheAccount(t *testing.T) {
-	r := newRig(t, fake.Options{})
-	target := r.target(1)
-	target.Account = "bob@contoso.com"
-	if a := r.signIn(target); a.User != "bob@contoso.com" {
-		t.Errorf("signed in as %q", a.User)
+func TestWhoIsAskedForTheAccount(t *testing.T) {
+	for _, c := range []struct{ account, user, hint, prompt string }{
+		{"", "", "", "select_account"}, {"work", "", "", "select_account"}, {"bob@contoso.com", "", "bob@contoso.com", "select_account"},
+		{"work", "carol@contoso.com", "carol@contoso.com", ""}, {"bob@contoso.com", "carol@contoso.com", "bob@contoso.com", ""},
+	} {
+		r := newRig(t, fake.Options{})
+		target := r.target(1)
+		target.Account, target.User = c.account, c.user
+		if a := r.signIn(target); a.User != firstOf(c.hint, fake.Person) {
+			t.Errorf("%+v: signed in as %q", c, a.User)
+		}
+		if q := r.world.Stats().AuthorizeRequests[0]; q.Get("prompt") != c.prompt || q.Get("login_hint") != c.hint {
+			t.Errorf("%+v: asked with %v", c, q)
+		}
 	}
-	if q := r.world.Stats().AuthorizeRequests[0]; q.Has("prompt") || q.Get("login_hint") != "bob@contoso.com" {
-		t.Errorf("asked with %v", q)
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
 	}
+	return b
 }
 
 func TestNoBrowser(t *testing.T) {

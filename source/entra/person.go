@@ -80,12 +80,12 @@ func (c *conversation) pasted(ctx context.Context, app public.Client, t credenti
 	return c.redeem(ctx, app, t, a, values)
 }
 
-// authorization is the URL to sign in at. MSAL writes it, without the parameters that its own browser flow adds. A person
-// who is not known yet chooses the account, so that a browser which is signed in gives nothing away by itself.
+// authorization is the URL to sign in at. MSAL writes it, without the parameters that its own browser flow adds. Where no
+// user is known, who signs in for what was not approved before, the person chooses the account: a browser that is signed
+// in gives nothing away by itself.
 func (c *conversation) authorization(ctx context.Context, app public.Client, t credential.Target, a attempt, mode string) (string, error) {
 	opts := []public.AuthCodeURLOption{public.WithClaims(t.Claims)}
-	hint := loginHint(t)
-	if hint != "" {
+	if hint := loginHint(t); hint != "" {
 		opts = append(opts, public.WithLoginHint(hint))
 	}
 	scopes := append([]string{"openid", "profile", "offline_access"}, c.scopes...)
@@ -103,7 +103,7 @@ func (c *conversation) authorization(ctx context.Context, app public.Client, t c
 	q.Set("code_challenge", base64.RawURLEncoding.EncodeToString(sum[:]))
 	q.Set("code_challenge_method", "S256")
 	q.Set("response_mode", mode)
-	if hint == "" {
+	if t.User == "" {
 		q.Set("prompt", "select_account")
 	}
 	u.RawQuery = q.Encode()
