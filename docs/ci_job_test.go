@@ -273,3 +273,9 @@ func exitCode(err error) int {
 	}
 	return -1
 }
+
+// configure writes config.toml.
+func (j *job) configure(text string) {
+	j.t.Helper()
+	j.write("home/.mcp-credential/config.toml", text, 0o600)
+}

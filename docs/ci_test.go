@@ -3,7 +3,6 @@
 package docs_test
 
 import (
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld/entra"
 )
 
@@ -67,10 +67,7 @@ func TestClearedEnvironmentExample(t *testing.T) {
 	j := newJob(t)
 	j.write("secret", j.world.ServiceSecret()+"\n", 0o600)
 	text := strings.NewReplacer("/etc/agent/secret", filepath.Join(j.dir, "secret")).Replace(j.example("Agents, and hosts that clear the environment", "toml"))
-	if err := os.Mkdir(filepath.Join(j.env["HOME"], ".mcp-credential"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	j.write("home/.mcp-credential/config.toml", text, 0o600)
+	j.configure(text)
 	out, words, err := j.run(nil, "", "mcp-credential", "get", "--output", "headers", j.world.ServerURL(1))
 	if err != nil || !strings.HasPrefix(out, `{"Authorization":"Bearer `) || words != "" {
 		t.Fatalf("%v %s %s", err, out, words)
@@ -178,5 +175,81 @@ func TestMachineRefreshAhead(t *testing.T) {
 	}
 	if !slices.Contains(answers, first) || answers[len(answers)-1] == first {
 		t.Errorf("%d answers", len(answers))
+	}
+}
+
+// The configuration for another authorization server: its metadata is read once, and the token asked for once.
+func TestAnyAuthorizationServerExample(t *testing.T) {
+	j := newJob(t)
+	w, err := fakeworld.Start(fakeworld.Options{Scopes: []string{"mcp:tools"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	j.write("secret", fakeworld.ConfidentialSecret, 0o600)
+	j.configure(strings.NewReplacer("https://mcp.example.com/mcp", w.ServerURL(), "https://id.example.com", w.Issuer(),
+		"nightly-agent", fakeworld.ConfidentialClient, "/etc/agent/secret", filepath.Join(j.dir, "secret")).Replace(j.example("Any authorization server", "toml")))
+	for range 2 {
+		out, words, err := j.run(nil, "", "mcp-credential", "get", "--output", "json", w.ServerURL())
+		if err != nil || !strings.Contains(out, `"mcp:tools"`) || words != "" {
+			t.Fatalf("%v %s %s", err, out, words)
+		}
+	}
+	stats := w.Stats()
+	requests := 0
+	for _, n := range stats.HTTP {
+		requests += n
+	}
+	if keeps() && (stats.TokenOK["client_credentials"] != 1 || requests != 2) {
+		t.Errorf("%v", stats.HTTP)
+	}
+	j.secretless(append(w.Secrets(), fakeworld.ConfidentialSecret)...)
+}
+
+// The identity of a machine, as an App Service offers it; a VM's address cannot be served here.
+func TestManagedIdentity(t *testing.T) {
+	j := newJob(t)
+	j.env["IDENTITY_ENDPOINT"], j.env["IDENTITY_HEADER"] = j.serve(j.world.AppService("header-of-the-app")), "header-of-the-app"
+	args := []string{"get", "--scope", entra.AppURI(1), j.world.ServerURL(1)}
+	for range 2 {
+		if out, words, err := j.run(nil, "", "mcp-credential", args...); err != nil || words != "" {
+			t.Fatalf("%v %s %s", err, out, words)
+		}
+	}
+	if n := j.world.Stats().HTTP["AppService"]; keeps() && n != 1 {
+		t.Errorf("%d requests", n)
+	}
+	j.secretless("header-of-the-app")
+}
+
+// What cannot be is said in one sentence, with an exit code, an empty stdout and no request.
+func TestBadMachineInput(t *testing.T) {
+	j := newJob(t)
+	args := j.service()
+	empty := filepath.Join(j.dir, "empty")
+	j.write("empty", "", 0o600)
+	for says, c := range map[string]struct {
+		code int
+		env  map[string]string
+		args []string
+	}{
+		"no scope is known":                                 {5, nil, []string{"get", j.world.ServerURL(1)}},
+		"such as " + entra.AppURI(1):                        {5, nil, []string{"get", "--scope", entra.Scope(1), j.world.ServerURL(1)}},
+		"--identity can be one of":                          {2, nil, append(args, "--identity", "password")},
+		"leave one away":                                    {2, nil, append(args, "--identity", "secret", "--account", "work")},
+		"config.toml lacks issuer":                          {5, nil, append(args, "--identity", "client-credentials")},
+		"AZURE_CLIENT_CERTIFICATE_PATH or certificate_file": {5, nil, append(args, "--identity", "certificate")},
+		"AZURE_CLIENT_ID, --client-id":                      {5, map[string]string{"AZURE_CLIENT_ID": ""}, args},
+		"neither a GUID":                                    {5, map[string]string{"AZURE_TENANT_ID": "a tenant"}, args},
+		"it is empty":                                       {5, map[string]string{"AZURE_CLIENT_SECRET": "", "AZURE_FEDERATED_TOKEN_FILE": empty}, args},
+		"the certificate file":                              {5, map[string]string{"AZURE_CLIENT_SECRET": "", "AZURE_CLIENT_CERTIFICATE_PATH": empty}, args},
+	} {
+		out, words, err := j.run(c.env, "", "mcp-credential", c.args...)
+		if exitCode(err) != c.code || out != "" || !strings.Contains(words, says) || strings.Count(words, "\n") > 2 {
+			t.Errorf("%s: exit %d %q %s", says, exitCode(err), out, words)
+		}
+	}
+	if n := j.world.Stats().HTTP; len(n) != 0 {
+		t.Errorf("requests %v", n)
 	}
 }
