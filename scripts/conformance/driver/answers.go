@@ -9,7 +9,25 @@ import (
 // tool is a tool as tools/list describes it.
 type tool struct {
 	Name        string
-	InputSchema schema
+	InputSchema json.RawMessage
+}
+
+// examples are a call of each tool with what its schema requires. A tool that wants a schema gets that of the first
+// tool, as it came.
+func examples(tools []tool) ([]call, error) {
+	var calls []call
+	for _, t := range tools {
+		var s schema
+		if err := json.Unmarshal(t.InputSchema, &s); err != nil {
+			return nil, err
+		}
+		arguments := s.example()
+		if _, wanted := arguments["schema"]; wanted {
+			arguments["schema"] = tools[0].InputSchema
+		}
+		calls = append(calls, call{t.Name, arguments})
+	}
+	return calls, nil
 }
 
 // schema is the part of a JSON schema that examples are made from.

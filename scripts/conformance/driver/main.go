@@ -5,7 +5,8 @@
 //
 // The scenario, its context and the revision come in MCP_CONFORMANCE_SCENARIO, MCP_CONFORMANCE_CONTEXT and
 // MCP_CONFORMANCE_PROTOCOL_VERSION. Beside the driver lie mcp-credential, mcp-credential-core and fakebrowser, the person
-// who agrees to everything. DRIVER_LOG names a folder for what the bridge says to its log.
+// who agrees to everything. DRIVER_LOG names a folder for what the bridge says to its log. DRIVER_PEER puts another
+// bridge under the suite, see peer.go.
 package main
 
 import (
@@ -50,7 +51,16 @@ func run(args []string, getenv func(string) string) error {
 		return err
 	}
 	defer os.RemoveAll(home)
-	cmd, err := s.bridge(home, args[0], getenv)
+	ctx, cancel := context.WithTimeout(context.Background(), total)
+	defer cancel()
+	if err := s.furnish(ctx, home, args[0]); err != nil {
+		return err
+	}
+	start := s.bridge
+	if getenv("DRIVER_PEER") != "" {
+		start = s.peer
+	}
+	cmd, err := start(home, args[0], getenv)
 	if err != nil {
 		return err
 	}
@@ -58,8 +68,6 @@ func run(args []string, getenv func(string) string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), total)
-	defer cancel()
 	return errors.Join(s.play(ctx), s.host.Close())
 }
 
@@ -70,12 +78,6 @@ func (s *scenario) bridge(home, server string, getenv func(string) string) (*exe
 		return nil, err
 	}
 	bin := filepath.Dir(self)
-	files := map[string]string{"passphrase": "for the conformance suite", "secret": s.context.ClientSecret, "config.toml": ""}
-	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o600); err != nil {
-			return nil, err
-		}
-	}
 	argv := []string{"bridge", "--sign-in-wait", "20s"}
 	if dir := getenv("DRIVER_LOG"); dir != "" {
 		argv = append(argv, "--log-file", filepath.Join(dir, strings.ReplaceAll(s.name, "/", "-")+".log"))
@@ -83,7 +85,7 @@ func (s *scenario) bridge(home, server string, getenv func(string) string) (*exe
 	if id := s.clientID(); id != "" {
 		argv = append(argv, "--client-id", id)
 	}
-	if s.context.ClientSecret != "" {
+	if s.context.ClientSecret != "" && !s.machine() {
 		argv = append(argv, "--client-secret-file", filepath.Join(home, "secret"))
 	}
 	cmd := exec.Command(filepath.Join(bin, "mcp-credential"), append(argv, server)...)

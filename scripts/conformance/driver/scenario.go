@@ -16,6 +16,9 @@ const (
 	stateless = "2026-07-28"
 )
 
+// unsupportedVersion is the code of a server that does not speak the revision of a request (MCP 2026-07-28).
+const unsupportedVersion = -32022
+
 // scenario is one run of the suite.
 type scenario struct {
 	name    string
@@ -41,11 +44,17 @@ type call struct {
 const metadataDocument = "https://conformance-test.local/client-metadata.json"
 
 func (s *scenario) clientID() string {
-	if s.name == "auth/basic-cimd" {
+	switch {
+	case s.name == "auth/basic-cimd":
 		return metadataDocument
+	case s.machine():
+		return "" // it stands in the configuration
 	}
 	return s.context.ClientID
 }
+
+// machine reports whether the client is a program and no person: the scenarios of the client credentials grant.
+func (s *scenario) machine() bool { return s.name == "auth/client-credentials-basic" }
 
 // capabilities are what this host can do.
 func capabilities() map[string]any {
@@ -67,8 +76,8 @@ func (s *scenario) play(ctx context.Context) error {
 	}
 	calls := s.context.ToolCalls
 	if calls == nil {
-		for _, t := range list.Tools {
-			calls = append(calls, call{t.Name, t.InputSchema.example()})
+		if calls, err = examples(list.Tools); err != nil {
+			return err
 		}
 	}
 	var errs []error
@@ -83,6 +92,10 @@ func (s *scenario) play(ctx context.Context) error {
 func (s *scenario) greet(ctx context.Context) error {
 	if s.version >= stateless {
 		_, err := s.ask(ctx, "server/discover", map[string]any{})
+		var refused *mcphost.Error
+		if errors.As(err, &refused) && refused.Code == unsupportedVersion {
+			_, err = s.ask(ctx, "server/discover", map[string]any{}) // the only version we share is the one we have named
+		}
 		return err
 	}
 	_, err := s.host.Initialize(ctx, s.version, capabilities())

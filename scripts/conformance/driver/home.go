@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+)
+
+// furnish fills the home of a run: the passphrase of the encrypted file, the client secret that the suite gives, and
+// what an administrator would have written into the configuration.
+func (s *scenario) furnish(ctx context.Context, home, server string) error {
+	files := map[string]string{"passphrase": "for the conformance suite", "secret": s.context.ClientSecret, "config.toml": ""}
+	if s.machine() {
+		issuer, err := issuer(ctx, server)
+		if err != nil {
+			return err
+		}
+		files["config.toml"] = fmt.Sprintf("[servers.%q]\nidentity = \"client-credentials\"\nissuer = %q\nclient_id = %q\nclient_secret_file = %q\n",
+			server, issuer, s.context.ClientID, filepath.Join(home, "secret"))
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// issuer looks up what the suite does not tell, and the product never believes a server for: who issues tokens for a
+// program. An administrator knows it.
+func issuer(ctx context.Context, server string) (string, error) {
+	u, err := url.Parse(server)
+	if err != nil {
+		return "", err
+	}
+	u.Path = "/.well-known/oauth-protected-resource" + u.Path
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var meta struct {
+		Servers []string `json:"authorization_servers"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&meta); err != nil {
+		return "", err
+	}
+	if len(meta.Servers) == 0 {
+		return "", errors.New("the server names no authorization server")
+	}
+	return meta.Servers[0], nil
+}
