@@ -40,6 +40,8 @@ func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, err
 	if account == "" {
 		gone, err := h.dropMachines(ctx, url)
 		out, bad, known = append(out, gone...), append(bad, err), known || len(gone) > 0
+		slices.Sort(out)
+		out = slices.Compact(out)
 	}
 	if !known && url != "" {
 		return nil, h.fail(credential.NotFound, url, "nobody is signed in to "+url)

@@ -54,6 +54,9 @@ func (h *Helper) machine(a Ask, unknown error) (Machine, error) {
 		h.Trace("identity: " + err.Error())
 		return nil, nil
 	}
+	if err != nil {
+		err = credential.Fail(credential.KindOf(err), "nobody has signed in to "+a.Query.URL+", and the environment does not help", err)
+	}
 	return m, h.about(a.Query.URL, err)
 }
 

@@ -57,6 +57,9 @@ func (s *Source) Identify(id Identity, getenv func(string) string) (*Machine, er
 	if id.Kind == "" && id.Issuer != "" && !microsoft.SignInHost(id.Issuer) {
 		return nil, nil // the environment speaks of Entra ID, and this server's configuration does not
 	}
+	if env := first("", getenv, "AZURE_CLIENT_ID", "AZURESUBSCRIPTION_CLIENT_ID"); id.Kind == "" && id.ClientID != "" && env != "" && id.ClientID != env {
+		return nil, nil // another client is asked for than the one that the environment can prove
+	}
 	kind, err := choose(id, getenv)
 	if kind == "" || err != nil {
 		return nil, err

@@ -76,7 +76,12 @@ func TestNoIdentity(t *testing.T) {
 			t.Errorf("%v: %v, %v", vars, m, err)
 		}
 	}
-	id := asks("read")
+	id := asks("api://app")
+	id.ClientID = fake.Other
+	if m, err := New(Config{}).Identify(id, environment(append(slices.Clone(whole), "AZURE_CLIENT_SECRET=s")...)); m != nil || err != nil {
+		t.Errorf("another client: %v, %v", m, err)
+	}
+	id = asks("read")
 	id.Issuer = "https://id.example.com"
 	if m, err := New(Config{}).Identify(id, environment(append(slices.Clone(whole), "AZURE_CLIENT_SECRET=s")...)); m != nil || err != nil {
 		t.Errorf("another authorization server: %v, %v", m, err)
