@@ -132,7 +132,8 @@ func (c *conversation) ask(r *http.Request, form url.Values) (reply, error) {
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
 		got, err := c.send(r, form)
-		if err == nil && !got.fails() || attempt == attempts || r.Context().Err() != nil {
+		trouble := err == nil && got.fails() || err != nil && credential.KindOf(err) == credential.Network
+		if !trouble || attempt == attempts || r.Context().Err() != nil {
 			return got, err
 		}
 		if c.Sleep(r.Context(), pause) != nil {

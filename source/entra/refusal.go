@@ -33,22 +33,35 @@ var codes = map[int]meaning{
 	500011:  {credential.Misconfigured, "the tenant does not know the app of the scopes; check scopes and tenant"},
 	900144:  {credential.Misconfigured, "no scope was sent; set scopes to full names such as api://APP/.default"},
 
-	700082: {credential.SignInDead, "the refresh token was not used for too long"},
-	70043:  {credential.SignInDead, "the tenant's sign-in frequency policy wants a new sign-in"},
-	50173:  {credential.SignInDead, "the sign-in was revoked, as by a new password"},
-	50132:  {credential.SignInDead, "the session was revoked, as by a new password"},
-	700081: {credential.SignInDead, "the refresh token has reached its greatest age"},
+	700082:  {credential.SignInDead, "the refresh token was not used for too long"},
+	70043:   {credential.SignInDead, "the tenant's sign-in frequency policy wants a new sign-in"},
+	50173:   {credential.SignInDead, "the sign-in was revoked, as by a new password"},
+	50132:   {credential.SignInDead, "the session was revoked, as by a new password"},
+	700081:  {credential.SignInDead, "the refresh token has reached its greatest age"},
+	50133:   {credential.SignInDead, "the session has ended, as by a new password"},
+	70000:   {credential.SignInDead, "the refresh token is not valid"},
+	70008:   {credential.SignInDead, "the refresh token or code has expired"},
+	9002313: {credential.SignInDead, "the refresh token or code is not one of Entra ID's"},
 
 	50074: {credential.StepUp, "Entra ID wants a second factor"},
 	50076: {credential.StepUp, "Entra ID wants a second factor"},
 	50078: {credential.StepUp, "Entra ID wants the second factor again"},
 	50079: {credential.StepUp, "Entra ID wants a second factor to be set up"},
+	50072: {credential.StepUp, "Entra ID wants a second factor to be set up"},
+	53004: {credential.StepUp, "Entra ID wants a second factor to be set up"},
+	50158: {credential.StepUp, "Entra ID wants a check by another service"},
+	50055: {credential.StepUp, "the password has expired"},
 	50058: {credential.StepUp, "Entra ID wants a new sign-in"},
 
 	53000: {credential.Refused, "a Conditional Access policy wants a managed device: ask the administrator of the tenant"},
 	53001: {credential.Refused, "a Conditional Access policy wants a device that is joined to the domain: ask the administrator of the tenant"},
 	53002: {credential.Refused, "a Conditional Access policy does not approve this client: ask the administrator of the tenant"},
 	53003: {credential.Refused, "a Conditional Access policy blocks this sign-in: ask the administrator of the tenant"},
+
+	50005:  {credential.Refused, "a Conditional Access policy does not allow this kind of device: ask the administrator of the tenant"},
+	50097:  {credential.Refused, "a Conditional Access policy wants a device that signs in itself: ask the administrator of the tenant"},
+	53011:  {credential.Refused, "the account is blocked as risky: ask the administrator of the tenant"},
+	530032: {credential.Refused, "a security policy blocks this sign-in: ask the administrator of the tenant"},
 
 	65001: {credential.StepUp, "nobody has consented yet that this client uses the app of the server"},
 	65004: {credential.Refused, "consent was declined"},
@@ -83,7 +96,7 @@ var decisive = map[string]meaning{
 	"protection_policy_required": {credential.Refused, "a protection policy of the tenant refuses this client: ask its administrator"},
 	"consent_required":           {credential.StepUp, "Entra ID wants consent for the app of the server"},
 	"basic_action":               {credential.StepUp, "Entra ID wants to ask the person something"},
-	"additional_action":          {credential.StepUp, "Entra ID wants to ask the person something"},
+	"additional_action":          {credential.Refused, "a policy wants something that no sign-in can give, such as a managed device: ask the administrator of the tenant"},
 	"user_password_expired":      {credential.StepUp, "the password has expired"},
 	"bad_token":                  {credential.SignInDead, "the refresh token is no longer accepted"},
 	"token_expired":              {credential.SignInDead, "the refresh token has expired"},
@@ -100,7 +113,7 @@ var decisive = map[string]meaning{
 var vague = map[string]meaning{
 	"interaction_required": {credential.StepUp, "Entra ID wants to ask the person something"},
 	"login_required":       {credential.StepUp, "Entra ID wants a new sign-in"},
-	"invalid_grant":        {credential.SignInDead, "Entra ID no longer accepts the sign-in"},
+	"invalid_grant":        {credential.StepUp, "Entra ID no longer accepts the sign-in for this server"}, // and perhaps for others
 	"invalid_client":       {credential.Misconfigured, "Entra ID does not accept the client; check client_id"},
 	"unauthorized_client":  {credential.Misconfigured, "Entra ID does not accept the client; check client_id and tenant"},
 	"invalid_resource":     {credential.Misconfigured, "Entra ID does not accept the app of the scopes; check scopes"},
@@ -150,12 +163,13 @@ func (r reply) wordless(wait time.Duration) *credential.Error {
 	return credential.Fail(credential.Network, "the sign-in service of Entra ID answers "+status+" without words of its own; a proxy may stand between", nil)
 }
 
-// meaning reads the suberror, then the error, then the code, then the error again as far as it goes.
+// meaning reads the suberror, then the error, then the code, then the error again as far as it goes. A code that says
+// that no sign-in can help stands beside a suberror that asks for one (AADSTS53000).
 func (r reply) meaning() meaning {
 	known, hint := codes[r.code()]
 	for _, word := range []string{r.SubError, r.Error} {
 		if m, ok := decisive[word]; ok {
-			if hint && (known.kind == m.kind || word == "consent_required") {
+			if hint && (known.kind == m.kind || m.kind == credential.StepUp && known.kind != credential.SignInDead) {
 				return known
 			}
 			return m
@@ -165,9 +179,6 @@ func (r reply) meaning() meaning {
 		return known
 	}
 	if m, ok := vague[r.Error]; ok {
-		if m.kind == credential.SignInDead && r.wantedClaims() != "" {
-			return meaning{credential.StepUp, "Entra ID wants more from the person"}
-		}
 		return m
 	}
 	return meaning{credential.Refused, "Entra ID refused"}

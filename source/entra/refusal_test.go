@@ -56,7 +56,7 @@ var refusals = map[int]struct {
 	50196:   {credential.Throttled, "rest"},
 	429:     {credential.Throttled, "wait"},
 	503:     {credential.Network, "503"},
-	123456:  {credential.SignInDead, "no longer accepts"}, // a code nobody knows, with invalid_grant
+	123456:  {credential.StepUp, "no longer accepts"}, // a code nobody knows, with invalid_grant, ends the sign-in for no other server
 }
 
 func TestRefusals(t *testing.T) {
