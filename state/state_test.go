@@ -154,3 +154,23 @@ func TestWritableSaysWhy(t *testing.T) {
 		t.Errorf("a home below a file: %v", err)
 	}
 }
+
+func TestFareIsTheTokensOwn(t *testing.T) {
+	at := time.Now().Truncate(time.Second).UTC()
+	bound := SignIn{ID: "s", Attempts: 3}
+	if got := bound.For("a"); got.Work() != "s" || got.Attempts != 3 || got.Whole(false).Attempts != 3 {
+		t.Errorf("a bound sign-in has no other view: %+v", got)
+	}
+	one := SignIn{ID: "s", Unbound: true}.For("a")
+	one.Attempts, one.Failures, one.Claims, one.NextTry, one.LastError = 2, 1, "{}", at.Add(time.Minute), &Failure{Kind: "refused", At: at}
+	whole := one.Whole(false)
+	if other := whole.For("b"); other.Work() != "b" || other.Attempts != 0 || other.Resting(at) || other.LastError != nil || other.Claims != "" {
+		t.Errorf("another token shares it: %+v", other)
+	}
+	if again := whole.For("a"); again.Attempts != 2 || again.Claims != "{}" || !again.Resting(at) || again.LastError == nil {
+		t.Errorf("it is lost: %+v", again)
+	}
+	if other := one.Whole(true).For("b"); !other.Resting(at) || other.LastError == nil || other.Attempts != 0 {
+		t.Errorf("a request to wait is not everybody's: %+v", other)
+	}
+}
