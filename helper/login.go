@@ -63,10 +63,7 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 		return Outcome{}, err
 	}
 	if p.SignedIn {
-		if err := h.agree(ctx, p, found.Source, before, who); err != nil {
-			return Outcome{}, err
-		}
-		if out, err := h.reuse(ctx, p, before); err == nil || !curable(err) {
+		if out, done, err := h.existing(ctx, p, found.Source, before, replaced, who); done {
 			return out, err
 		}
 		p.SignedIn = false
@@ -185,14 +182,6 @@ func (h *Helper) propose(l Login, settings Settings, found Found, before subject
 		t.User = before.signIn.User // who need not choose the account: what is new is seen by a person
 	}
 	return p, t, nil
-}
-
-// approvedScopes are the ones that the server has been approved for; nil where it is another server now.
-func approvedScopes(before subject, same bool) []string {
-	if !same || len(before.settings.File.Scopes) > 0 {
-		return nil
-	}
-	return before.account.Scopes
 }
 
 // reuse proves that the sign-in at hand still serves: a cached token, else a refresh. No browser is opened.

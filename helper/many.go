@@ -170,6 +170,26 @@ func (h *Helper) sameApp(server string, scopes []string) []string {
 	return out
 }
 
+// approvedScopes are the ones that the server has been approved for; nil where it is another server now.
+func approvedScopes(before subject, same bool) []string {
+	if !same || len(before.settings.File.Scopes) > 0 {
+		return nil
+	}
+	return before.account.Scopes
+}
+
+// existing serves the server from the sign-in at hand, once that is agreed on; not done: only a new sign-in helps.
+func (h *Helper) existing(ctx context.Context, p Proposal, source string, before subject, replaced string, who Person) (Outcome, bool, error) {
+	if err := h.agree(ctx, p, source, before, who); err != nil {
+		return Outcome{}, true, err
+	}
+	if replaced != "" {
+		h.forgetOrphan(ctx, replaced)
+	}
+	out, err := h.reuse(ctx, p, before)
+	return out, err == nil || !curable(err), err
+}
+
 // agree gets and records the approval of a server that an existing sign-in can serve: a person's yes, unless the
 // configuration has said it.
 func (h *Helper) agree(ctx context.Context, p Proposal, source string, before subject, who Person) error {

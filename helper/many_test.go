@@ -234,6 +234,9 @@ func TestAnotherClientTakesAnotherYes(t *testing.T) {
 	if len(r.approvals) != 1 || r.signIns != 2 || r.subject().signIn.ClientID != "another" {
 		t.Errorf("asked %d times, signed in %d times, served by %s", len(r.approvals), r.signIns, r.subject().signIn.ClientID)
 	}
+	if len(r.items) != 1 {
+		t.Errorf("%d keychain items, the replaced sign-in is still there", len(r.items))
+	}
 }
 
 func TestNoSharingAcrossTenantsAndClients(t *testing.T) {

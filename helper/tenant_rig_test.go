@@ -96,4 +96,3 @@ func (r *tenantRig) must(err error) {
 		r.t.Fatal(err)
 	}
 }
-
