@@ -3,6 +3,7 @@
 package docs_test
 
 import (
+	"net/http"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -251,5 +252,22 @@ func TestBadMachineInput(t *testing.T) {
 	}
 	if n := j.world.Stats().HTTP; len(n) != 0 {
 		t.Errorf("requests %v", n)
+	}
+}
+
+// A service that accepts and stays silent costs --wait and no more.
+func TestSilentOIDCService(t *testing.T) {
+	j := newJob(t)
+	args := append(j.service(), "--wait", "1s")
+	delete(j.env, "AZURE_CLIENT_SECRET")
+	silent := j.serve(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	j.env["ACTIONS_ID_TOKEN_REQUEST_URL"], j.env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = silent, "x"
+	began := time.Now()
+	_, words, err := j.run(nil, "", "mcp-credential", args...)
+	if exitCode(err) != 4 || !strings.Contains(words, "OIDC service of GitHub Actions") {
+		t.Errorf("exit %d %s", exitCode(err), words)
+	}
+	if d := time.Since(began); d > 5*time.Second {
+		t.Errorf("it took %v", d)
 	}
 }

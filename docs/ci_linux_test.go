@@ -1,0 +1,99 @@
+package docs_test
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mcp-credential/mcp-credential/internal/fakeworld/entra"
+)
+
+// contained makes this test binary, started again, a container: it closes the kernel's keyrings to itself, as the
+// default seccomp filter of container runtimes does, and becomes its arguments.
+const contained = "DOCS_TEST_CONTAINED"
+
+func becomeContained() error {
+	load := unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS}
+	program := []unix.SockFilter{load}
+	for _, call := range []uint32{unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL} {
+		program = append(program,
+			unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: call, Jf: 1},
+			unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)})
+	}
+	program = append(program, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})
+	runtime.LockOSThread()
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&filter)))
+	if errno != 0 {
+		return errno
+	}
+	return syscall.Exec(os.Args[1], os.Args[1:], os.Environ())
+}
+
+// In a container a long secret seals its token itself; a federated identity has nothing to seal with and asks each time.
+// status says so.
+func TestContainers(t *testing.T) {
+	for _, c := range []struct {
+		name, tier string
+		requests   int
+		identity   func(j *job)
+	}{
+		{"secret", "key derived from the secret", 1, func(j *job) {}},
+		{"workload", "nowhere", 3, func(j *job) {
+			v := j.voucher("https://oidc.cluster.example", "system:serviceaccount:default:agent")
+			j.write("token", v.Token(entra.ExchangeAudience), 0o600)
+			delete(j.env, "AZURE_CLIENT_SECRET")
+			j.env["AZURE_FEDERATED_TOKEN_FILE"] = j.dir + "/token"
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			j := newJob(t)
+			args := j.service()
+			c.identity(j)
+			gets := 3
+			if c.requests == 1 {
+				gets = 100
+			}
+			for range gets {
+				if out, words, err := j.contained(args...); err != nil || out == "" || words != "" {
+					t.Fatalf("%v %q %s", err, out, words)
+				}
+			}
+			if n := j.world.Stats().Token["client_credentials"]; n != c.requests {
+				t.Errorf("%d requests", n)
+			}
+			if out, _, err := j.contained("status"); err != nil || !strings.Contains(out, c.tier) {
+				t.Errorf("%v %s", err, out)
+			}
+			j.secretless()
+		})
+	}
+}
+
+func (j *job) contained(args ...string) (string, string, error) {
+	j.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		j.t.Fatal(err)
+	}
+	return j.run(map[string]string{contained: "1"}, "", self, append([]string{j.dir + "/gopath/bin/mcp-credential"}, args...)...)
+}
+
+// role plays the container where this process is one; it returns only where it is not, or cannot be.
+func role() {
+	if os.Getenv(contained) == "" {
+		return
+	}
+	_ = os.Unsetenv(contained)
+	fmt.Fprintln(os.Stderr, "no container:", becomeContained())
+	os.Exit(99)
+}

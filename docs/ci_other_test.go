@@ -1,0 +1,6 @@
+//go:build unix && !linux
+
+package docs_test
+
+// role is for systems that have containers.
+func role() {}
