@@ -25,7 +25,7 @@ func TestClientCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	cert := selfSigned(t, key, time.Now().Add(time.Hour))
-	text := pemOf(t, cert, key)
+	text := encodePEM(t, cert, key)
 	r.set("AZURE_CLIENT_CERTIFICATE_PATH=" + r.file("client.pem", text))
 	r.refused(credential.Misconfigured, "the client certificate is not one of the registration's")
 	r.world.TrustCertificate(cert.Raw)
@@ -38,7 +38,7 @@ func TestClientCertificate(t *testing.T) {
 	}
 
 	renewed := selfSigned(t, key, time.Now().Add(2*time.Hour)) // subject name and issuer: not uploaded, only named
-	r.set("AZURE_CLIENT_CERTIFICATE_PATH=" + r.file("renewed.pem", pemOf(t, renewed, key)))
+	r.set("AZURE_CLIENT_CERTIFICATE_PATH=" + r.file("renewed.pem", encodePEM(t, renewed, key)))
 	r.refused(credential.Misconfigured, "AADSTS700027")
 	r.world.TrustName(renewed.Subject.CommonName)
 	r.works(Certificate)
@@ -70,12 +70,12 @@ func TestBadCertificates(t *testing.T) {
 	}
 	cert := selfSigned(t, key, time.Now().Add(time.Hour))
 	for says, text := range map[string]string{
-		"the certificate expired on":       pemOf(t, selfSigned(t, key, time.Now().Add(-time.Hour)), key),
-		"the certificate is not valid":     pemOf(t, selfSigned(t, key, time.Now().Add(72*time.Hour)), key),
-		"none of its certificates belongs": pemOf(t, cert, other),
-		"no private key":                   pemOf(t, cert, nil),
-		"supported in PFX only":            pemOf(t, cert, nil) + "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
-		"key must be an RSA key":           pemOf(t, selfSigned(t, other, time.Now().Add(time.Hour)), other),
+		"the certificate expired on":       encodePEM(t, selfSigned(t, key, time.Now().Add(-time.Hour)), key),
+		"the certificate is not valid":     encodePEM(t, selfSigned(t, key, time.Now().Add(72*time.Hour)), key),
+		"none of its certificates belongs": encodePEM(t, cert, other),
+		"no private key":                   encodePEM(t, cert, nil),
+		"supported in PFX only":            encodePEM(t, cert, nil) + "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+		"key must be an RSA key":           encodePEM(t, selfSigned(t, other, time.Now().Add(time.Hour)), other),
 		"cannot be used":                   "neither PEM nor PFX",
 		"it is empty":                      "\n",
 	} {
@@ -104,7 +104,7 @@ func selfSigned(t *testing.T, key crypto.Signer, end time.Time) *x509.Certificat
 	return cert
 }
 
-func pemOf(t *testing.T, cert *x509.Certificate, key any) string {
+func encodePEM(t testing.TB, cert *x509.Certificate, key any) string {
 	t.Helper()
 	out := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})
 	if key != nil {
@@ -115,4 +115,34 @@ func pemOf(t *testing.T, cert *x509.Certificate, key any) string {
 		out = append(out, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...)
 	}
 	return string(out)
+}
+
+// FuzzCertificate: what is read can be written and is read again; what cannot be is an error and no more.
+func FuzzCertificate(f *testing.F) {
+	key, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		f.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		f.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(encodePEM(f, cert, key)))
+	f.Add([]byte(encodePEM(f, cert, nil)))
+	f.Add([]byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := parsePEM(data)
+		if err != nil || c.check(time.Now()) != nil {
+			return
+		}
+		again, err := parsePEM([]byte(encodePEM(t, c.chain[0], c.key)))
+		if err != nil || !again.chain[0].Equal(c.chain[0]) {
+			t.Errorf("%v", err)
+		}
+	})
 }
