@@ -163,7 +163,7 @@ func (p *pump) hearken(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
-		case err != nil && !errors.Is(err, context.Canceled):
+		case err != nil:
 			p.Log("the server's stream: " + err.Error())
 		case streams(resp):
 			e.again(resp.Body)
