@@ -146,14 +146,14 @@ func (c candidate) missing() error {
 }
 
 // scrubbed reminds of why a variable that was set is not there.
-const scrubbed = ". Hosts take such variables out of a helper's environment; what config.toml says they cannot: docs/ci.md"
+const scrubbed = "; hosts take such variables out of a helper's environment, and nothing out of config.toml: docs/ci.md"
 
 func unproven(getenv func(string) string) error {
 	if getenv("GITHUB_ACTIONS") != "" {
 		return misconfigured("AZURE_CLIENT_ID and AZURE_TENANT_ID are set, but nothing proves that identity; in GitHub Actions the job needs permissions: id-token: write" + scrubbed)
 	}
-	return misconfigured("AZURE_CLIENT_ID and AZURE_TENANT_ID are set, but nothing proves that identity: " +
-		"missing is one of AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH and AZURE_FEDERATED_TOKEN_FILE" + scrubbed)
+	return misconfigured("AZURE_CLIENT_ID and AZURE_TENANT_ID are set, but nothing proves that identity; " +
+		"missing: AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or AZURE_FEDERATED_TOKEN_FILE" + scrubbed)
 }
 
 // clientOf is the application; the one of a service connection belongs to it. A managed identity without one is the
