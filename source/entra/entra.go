@@ -7,9 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net/http"
-	"time"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
 
@@ -18,15 +15,8 @@ import (
 	"github.com/mcp-credential/mcp-credential/source"
 )
 
-// Config says what a Source depends on. Client is required.
-type Config struct {
-	Client *http.Client                                     // of internal/webclient
-	Near   *http.Client                                     // likewise without a proxy, for managed identities; nil: there are none
-	Trace  func(string)                                     // told each step, without secrets; nil: nobody
-	Now    func() time.Time                                 // nil: time.Now
-	Sleep  func(ctx context.Context, d time.Duration) error // returns ctx's error when that ends first; nil: a timer
-	Jitter func() float64                                   // in [0,1); nil: math/rand/v2
-}
+// Config says what a Source depends on.
+type Config = source.Means
 
 // Source implements source.Source for people.
 type Source struct{ Config }
@@ -34,21 +24,7 @@ type Source struct{ Config }
 var _ source.Source = (*Source)(nil)
 
 // New returns a Source that asks with c.Client.
-func New(c Config) *Source {
-	if c.Trace == nil {
-		c.Trace = func(string) {}
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Sleep == nil {
-		c.Sleep = sleep
-	}
-	if c.Jitter == nil {
-		c.Jitter = rand.Float64
-	}
-	return &Source{Config: c}
-}
+func New(c Config) *Source { return &Source{Config: c.Complete()} }
 
 // Silent spends g's refresh token, as source.Source says. The scopes are those that were asked for at the sign-in: the
 // ones that Entra echoes mix .default with names, which it refuses (AADSTS70011).
@@ -158,15 +134,4 @@ func (c *conversation) app(clientID string, more ...public.Option) (public.Clien
 		public.WithAuthority(c.authority.String()), public.WithHTTPClient(c),
 		public.WithInstanceDiscovery(false), public.WithClientCapabilities([]string{"cp1"}),
 	}, more...)...)
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

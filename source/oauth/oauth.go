@@ -10,22 +10,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net/http"
-	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/source"
 )
 
-// Config says what a Source depends on. Client is required.
-type Config struct {
-	Client *http.Client                                     // of internal/webclient
-	Trace  func(string)                                     // told each step, without secrets; nil: nobody
-	Now    func() time.Time                                 // nil: time.Now
-	Sleep  func(ctx context.Context, d time.Duration) error // returns ctx's error when that ends first; nil: a timer
-	Jitter func() float64                                   // in [0,1); nil: math/rand/v2
-}
+// Config says what a Source depends on.
+type Config = source.Means
 
 // Source implements source.Source.
 type Source struct{ Config }
@@ -33,21 +24,7 @@ type Source struct{ Config }
 var _ source.Source = (*Source)(nil)
 
 // New returns a Source that asks with c.Client.
-func New(c Config) *Source {
-	if c.Trace == nil {
-		c.Trace = func(string) {}
-	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	if c.Sleep == nil {
-		c.Sleep = sleep
-	}
-	if c.Jitter == nil {
-		c.Jitter = rand.Float64
-	}
-	return &Source{Config: c}
-}
+func New(c Config) *Source { return &Source{Config: c.Complete()} }
 
 // Silent spends g's refresh token, as source.Source says. It asks for no scope: the server then grants what it granted
 // before (RFC 6749 section 6), where naming a scope that the person did not grant would be an error.
@@ -147,15 +124,4 @@ func (s *Source) Revoke(ctx context.Context, t credential.Target, g credential.G
 		return r.refusal(s.Now())
 	}
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
