@@ -116,6 +116,9 @@ func (k *keeper) fly(name string, n Need, f *flight) {
 		k.look = k.now().Add(freeRest)
 	}
 	before := k.held
+	if f.err == nil && f.token.Obtained.Before(before.Obtained) {
+		f.token = before // the question was older than the token that another one has brought
+	}
 	if f.err == nil {
 		k.held = f.token
 		if !n.Refused.IsZero() {
