@@ -116,7 +116,7 @@ func (k *keeper) fly(name string, n Need, f *flight) {
 		k.look = k.now().Add(freeRest)
 	}
 	before := k.held
-	if f.err == nil && f.token.Obtained.Before(before.Obtained) {
+	if f.err == nil && f.token.Obtained.Before(before.Obtained) && !before.Access.Equal(n.Refused) && before.Valid(k.now()) {
 		f.token = before // the question was older than the token that another one has brought
 	}
 	if f.err == nil {
