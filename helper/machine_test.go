@@ -236,6 +236,9 @@ func TestMachineIsSilentToGit(t *testing.T) {
 	if r.service.requests != 0 {
 		t.Errorf("%d requests", r.service.requests)
 	}
+	r.named = true
+	got, err := r.Get(t.Context(), Ask{Query: r.query(), Quiet: true, Wait: time.Second})
+	wantAccess(t, got, err, "machine-1")
 }
 
 // A generic authorization server is looked up once, at the issuer that the configuration names.
