@@ -134,9 +134,9 @@ func TestOrder(t *testing.T) {
 	f := serve(t, func(w http.ResponseWriter, r *http.Request, a arrival) bool {
 		switch {
 		case a.m.method == "notifications/initialized":
-			time.Sleep(50 * time.Millisecond)
+			<-time.After(50 * time.Millisecond) // a server that takes its time
 		case a.m.method == "notifications/n" && dig(a.m.params, "n") != nil && string(dig(a.m.params, "n")) == "0":
-			time.Sleep(20 * time.Millisecond)
+			<-time.After(20 * time.Millisecond)
 		case digText(a.m.params, "name") == "slow":
 			select {
 			case <-hold:

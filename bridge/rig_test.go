@@ -292,6 +292,12 @@ func (v *vault) Token(_ context.Context, n Need) (credential.Token, error) {
 	return v.give(n, ask)
 }
 
+func (v *vault) asked() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.asks
+}
+
 func (v *vault) refusals() (out []Need) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -14,14 +14,15 @@ import (
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
-// What is no MCP answer becomes an error of the call that says what it was and repeats nothing of it.
-func TestNotMCP(t *testing.T) {
-	secret := "internal-detail"
-	cases := []struct {
-		name string
-		on   func(w http.ResponseWriter, r *http.Request)
-		want string
-	}{
+// notMCP is an answer that is none, and what the error says of it.
+type notMCP struct {
+	name string
+	on   func(w http.ResponseWriter, r *http.Request)
+	want string
+}
+
+func answersThatAreNone(secret string) []notMCP {
+	return []notMCP{
 		{"a page", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			fmt.Fprint(w, "<html>"+secret)
@@ -71,7 +72,12 @@ func TestNotMCP(t *testing.T) {
 			w.WriteHeader(405)
 		}, "HTTP+SSE"},
 	}
-	for _, c := range cases {
+}
+
+// What is no MCP answer becomes an error of the call that says what it was and repeats nothing of it.
+func TestNotMCP(t *testing.T) {
+	secret := "internal-detail"
+	for _, c := range answersThatAreNone(secret) {
 		t.Run(c.name, func(t *testing.T) {
 			f := serve(t, func(w http.ResponseWriter, r *http.Request, _ arrival) bool {
 				c.on(w, r)

@@ -70,7 +70,7 @@ var layout = map[string][]string{
 }
 
 // sdks are the modules of others, each with the packages that import it, in tests too. One product package each: the
-// second row of go-sdk is the protected MCP server of the tests.
+// second row of go-sdk is the protected MCP server of the tests, and the bridge is tested between its two ends.
 var sdks = map[string][]string{
 	"github.com/99designs/keyring":                                                    {"cache/keychain"},
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache":           {"source/entra"},
@@ -80,7 +80,7 @@ var sdks = map[string][]string{
 	"software.sslmate.com/src/go-pkcs12":                                              {"source/entra"},
 	"github.com/alecthomas/kong":                                                      {"cmd/core"},
 	"github.com/godbus/dbus/v5":                                                       {"cache/keychain"},
-	"github.com/modelcontextprotocol/go-sdk/mcp":                                      {"internal/fakeworld/mcpserver"},
+	"github.com/modelcontextprotocol/go-sdk/mcp":                                      {"bridge", "internal/fakeworld/mcpserver"},
 	"github.com/modelcontextprotocol/go-sdk/oauthex":                                  {"discovery"},
 	"github.com/pelletier/go-toml/v2":                                                 {"config"},
 	"github.com/rogpeppe/go-internal/testscript":                                      {"cmd/script"},
