@@ -97,3 +97,14 @@ func role() {
 	fmt.Fprintln(os.Stderr, "no container:", becomeContained())
 	os.Exit(99)
 }
+
+// A home that cannot be made costs a warning and a request.
+func TestNoHome(t *testing.T) {
+	j := newJob(t)
+	args := j.service()
+	j.env["MCPCRED_HOME"] = "/proc/mcp-credential"
+	out, words, err := j.run(nil, "", "mcp-credential", args...)
+	if err != nil || out == "" || !strings.Contains(words, "nothing can be kept") || strings.Count(words, "\n") != 1 {
+		t.Errorf("%v %q %s", err, out, words)
+	}
+}

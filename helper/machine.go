@@ -137,12 +137,14 @@ func (h *Helper) getMachine(ctx context.Context, a Ask, m Machine) (credential.T
 
 // fetch makes the token request if no other process is at it and the last answer did not ask to wait; done: it has.
 func (h *Helper) fetch(ctx context.Context, a Ask, r robot) (t credential.Token, done bool, err error) {
-	if h.Now().Before(r.record.NextTry) {
+	if r.record.Resting(h.Now()) {
 		return t, false, nil
 	}
 	path, err := h.Book.LockPath(r.record.ID)
-	if err != nil {
-		return t, false, err
+	if err != nil { // a container's home may be read-only: the token is for this caller alone
+		h.Warn("nothing can be kept: " + err.Error())
+		t, err = h.request(ctx, a.Claims, &r)
+		return t, true, h.about(r.server, err)
 	}
 	held, ok, err := cache.TryLock(path)
 	if !ok || err != nil {
@@ -165,10 +167,6 @@ func (h *Helper) fetchLocked(ctx context.Context, claims string, r *robot) (cred
 	t, err := h.request(ctx, claims, r)
 	if err != nil {
 		return t, h.about(r.server, h.failedMachine(*r, err))
-	}
-	t.Server, t.Resource, t.Issuer = r.server, r.who.Resource, r.who.Issuer
-	if t.Account == "" {
-		t.Account = r.who.ClientID
 	}
 	if err := h.keepMachine(ctx, r, t); err != nil {
 		h.Warn("the token for " + r.server + " could not be kept: " + err.Error())
@@ -197,7 +195,12 @@ func (h *Helper) request(ctx context.Context, claims string, r *robot) (credenti
 		r.record.Endpoints = target.Endpoints
 	}
 	h.Trace("identity: asking for a token as " + r.who.Kind)
-	return r.Token(ctx, target)
+	t, err := r.Token(ctx, target)
+	t.Server, t.Resource, t.Issuer = r.server, r.who.Resource, r.who.Issuer
+	if t.Account == "" {
+		t.Account = r.who.ClientID
+	}
+	return t, err
 }
 
 // failedMachine records a request that brought nothing, and the time before which nobody asks again. Settings can be
@@ -248,7 +251,7 @@ func (h *Helper) refreshMachine(ctx context.Context, q credential.Query, m Machi
 			return err
 		}
 		t, err := h.readMachine(ctx, r)
-		if err == nil && t.Valid(h.Now()) && !t.Due(h.Now()) || h.Now().Before(r.record.NextTry) {
+		if err == nil && t.Valid(h.Now()) && !t.Due(h.Now()) || r.record.Resting(h.Now()) {
 			h.Trace("refresh: a sibling has just done it, or it is too early")
 			return nil
 		}

@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"os"
 	"slices"
 	"strconv"
 	"testing"
@@ -132,4 +133,24 @@ func TestMachineLogout(t *testing.T) {
 	}
 	_, err = r.Logout(t.Context(), testServer, "")
 	wantKind(t, err, credential.NotFound)
+}
+
+// A home that cannot be written to costs a warning and a request, not the token.
+func TestMachineWithoutAHome(t *testing.T) {
+	r := newMachineRig(t)
+	err := r.Dir.Create()
+	if err == nil {
+		err = os.WriteFile(r.Dir.File("locks"), nil, 0o600) // nothing can be written there, by root neither
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 {
+		r.Helper = r.another()
+		got, err := r.get()
+		wantAccess(t, got, err, "machine-"+strconv.Itoa(i+1))
+		if len(r.warned) != i+1 || got.Server != testServer {
+			t.Errorf("warned %q", r.warned)
+		}
+	}
 }

@@ -70,7 +70,7 @@ func (h *Helper) machineLine(m state.Machine) Line {
 		Scopes: notNil(m.Scopes), Granted: notNil(m.Granted), ApprovedAt: m.Created, ApprovedBy: "environment, flags or configuration",
 		Keychain: m.Tier, HotKey: h.Cache.Tier(), LastRefresh: m.LastRefresh, LastError: m.LastError, State: StateNone,
 	}
-	if m.NextTry.After(h.Now()) {
+	if m.Resting(h.Now()) {
 		l.NextTry = m.NextTry
 	}
 	if m.Place == placeNone {
