@@ -184,6 +184,7 @@ func TestEraseTakesBackOnlyTheCachedToken(t *testing.T) {
 	if err := r.Erase(t.Context(), r.query(), credential.NewSecret("access-1")); err != nil {
 		t.Fatal(err)
 	}
+	r.wait = 50 * time.Millisecond
 	if _, err := r.get(); credential.KindOf(err) != credential.StillRefreshing {
 		t.Errorf("after the erase: %v, want a refresh", err)
 	}

@@ -61,7 +61,7 @@ func TestTroubleOfOneServerIsItsOwn(t *testing.T) {
 	if _, err := r.getFrom(testServer, Ask{}); err != nil {
 		t.Errorf("the other server: %v", err)
 	}
-	_, err = r.getFrom(secondServer, Ask{}) // rests
+	_, err = r.getFrom(secondServer, Ask{Wait: 50 * time.Millisecond}) // rests
 	wantKind(t, err, credential.Misconfigured)
 	if len(r.spent) != 3 {
 		t.Errorf("%d refreshes", len(r.spent)) // second server's first token, its failure, the first server's

@@ -190,6 +190,7 @@ func TestRefusedTokenIsReplacedEvenWhenValid(t *testing.T) {
 
 func TestTheNextRefreshStartsWithoutDelay(t *testing.T) {
 	r := newRig(t)
+	r.wait = 50 * time.Millisecond
 	r.login(Login{})
 	for range 2 {
 		if err := r.Erase(t.Context(), r.query(), credential.Secret{}); err != nil {

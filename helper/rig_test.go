@@ -47,7 +47,7 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, now: time.Now().Truncate(time.Second), items: map[string][]byte{}, server: &rotating{life: time.Hour}}
+	r := &rig{t: t, wait: 5 * time.Second, now: time.Now().Truncate(time.Second), items: map[string][]byte{}, server: &rotating{life: time.Hour}}
 	r.server.now = func() time.Time { return r.now }
 	r.found = Found{Resource: testServer, Name: "Example", Scopes: []string{"read"}, Source: "oauth",
 		Endpoints: credential.Endpoints{Issuer: testIssuer, Token: testIssuer + "/token", Authorization: testIssuer + "/authorize"}}
@@ -112,7 +112,7 @@ func (r *rig) subject() subject {
 func (r *rig) refresh() error { return r.Refresh(r.t.Context(), Renewal{Query: r.query()}) }
 
 func (r *rig) get() (credential.Token, error) {
-	return r.Get(r.t.Context(), Ask{Query: r.query(), Wait: 100 * time.Millisecond})
+	return r.Get(r.t.Context(), Ask{Query: r.query(), Wait: r.wait})
 }
 
 type memoryChain struct{ r *rig }

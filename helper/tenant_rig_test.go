@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"testing"
@@ -86,7 +87,7 @@ func (r *tenantRig) loginTo(l Login) error {
 }
 
 func (r *tenantRig) getFrom(url string, a Ask) (credential.Token, error) {
-	a.Query.URL, a.Wait = url, 100*time.Millisecond
+	a.Query.URL, a.Wait = url, cmp.Or(a.Wait, 5*time.Second)
 	return r.Get(r.t.Context(), a)
 }
 
