@@ -39,6 +39,7 @@ type rig struct {
 	found     Found
 	reach     bool
 	attended  bool
+	wait      time.Duration // how long get waits; tests that see it end make it short
 }
 
 func newRig(t *testing.T) *rig {
