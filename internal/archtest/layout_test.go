@@ -64,8 +64,10 @@ var layout = map[string][]string{
 	"internal/fakeworld":               {"credential", "internal/webclient"},
 	"internal/fakeworld/cmd/fakeworld": {"internal/fakeworld", "internal/fakeworld/entra", "internal/fakeworld/mcpserver"},
 	"internal/fakeworld/entra":         {"internal/fakeworld"},
+	"internal/fakeworld/mcphost":       {},
 	"internal/fakeworld/mcpserver":     {"internal/fakeworld", "github.com/modelcontextprotocol/go-sdk/mcp"},
 	"scripts/bench":                    {"cache", "credential", "internal/home"},
+	"scripts/conformance/driver":       {"internal/fakeworld/mcphost"},
 	"scripts/demo":                     {"cmd/call", "internal/fakeworld", "internal/fakeworld/mcpserver"},
 }
 
