@@ -106,6 +106,7 @@ func (p *pump) tooLong(start []byte) {
 
 // pass brings one message to the server and what comes of it to the host.
 func (p *pump) pass(c *call) {
+	p.listen.await(c.ctx, c.m)
 	began := time.Now()
 	err := p.exchange(c)
 	if err != nil {

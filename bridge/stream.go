@@ -129,9 +129,13 @@ func (p *pump) pour(c *call, h http.Header, e *events, body io.Closer) (some boo
 
 // listener holds the stream on which a server of the revisions with sessions speaks unasked.
 type listener struct {
-	mu   sync.Mutex
-	stop context.CancelFunc
+	mu    sync.Mutex
+	stop  context.CancelFunc
+	heard <-chan struct{} // closed when the server has answered for the first time, or had its time to; nil: not asked
 }
+
+// hearTime is what requests wait for the stream to open.
+const hearTime = time.Second
 
 // start opens the stream, in place of the one before.
 func (l *listener) start(p *pump) {
@@ -142,7 +146,20 @@ func (l *listener) start(p *pump) {
 	}
 	var ctx context.Context
 	ctx, l.stop = context.WithCancel(p.life)
-	go p.hearken(ctx)
+	heard, answered := context.WithTimeout(p.life, hearTime)
+	l.heard = heard.Done()
+	go p.hearken(ctx, answered)
+}
+
+// await holds up a request that may make the server ask the host something until the stream is open: what a server says
+// on it before, the TypeScript SDK drops, and waits for an answer for ever.
+func (l *listener) await(ctx context.Context, m *message) {
+	l.mu.Lock()
+	heard := l.heard
+	l.mu.Unlock()
+	if heard != nil && m.method == "tools/call" {
+		_ = wait(ctx, heard)
+	}
 }
 
 // The pauses before the stream of the listener is opened again: after one that has brought something, unless the server
@@ -152,14 +169,17 @@ const (
 	mostPause   = 30 * time.Second
 )
 
-// hearken keeps the stream open until ctx ends or the server says that it has none.
-func (p *pump) hearken(ctx context.Context) {
+// hearken keeps the stream open until ctx ends or the server says that it has none. answered is called once there is an
+// answer of any kind.
+func (p *pump) hearken(ctx context.Context, answered func()) {
+	defer answered()
 	c := newCall(ctx, &message{method: "the server's stream"})
 	defer c.stop()
 	e := newEvents(nil, p.MaxMessage)
 	for pause := retryFirst; ; pause = min(2*pause, mostPause) {
 		some := false
 		resp, err := p.transmit(ctx, errand{method: http.MethodGet, m: &message{}, last: e.last})
+		answered()
 		switch {
 		case ctx.Err() != nil:
 			return
