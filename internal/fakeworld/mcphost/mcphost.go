@@ -11,6 +11,7 @@ import (
 	"io"
 	"os/exec"
 	"sync"
+	"time"
 )
 
 // Answer answers a request of the server with a result or an *Error, and hears its notifications, whose answer goes
@@ -18,12 +19,14 @@ import (
 type Answer func(method string, params json.RawMessage) (any, error)
 
 // Error is a JSON-RPC error.
+// Error is the error of a JSON-RPC answer.
 type Error struct {
 	Code    int             `json:"code"`
 	Message string          `json:"message"`
 	Data    json.RawMessage `json:"data,omitempty"`
 }
 
+// Error says what the server said.
 func (e *Error) Error() string { return fmt.Sprintf("%s (%d)", e.Message, e.Code) }
 
 // Host is a running server seen from its host. Its methods may be called by many goroutines.
@@ -177,9 +180,19 @@ func (h *Host) Initialize(ctx context.Context, version string, capabilities map[
 	return result, h.Notify("notifications/initialized", nil)
 }
 
+// patience is what the end of a server may take before it is killed.
+const patience = 5 * time.Second
+
 // Close ends the server as a host does, by the end of its stdin, and waits for it.
 func (h *Host) Close() error {
 	err := h.stdin.Close()
-	<-h.ended
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case <-h.ended:
+	case <-t.C:
+		_ = h.cmd.Process.Kill()
+		<-h.ended
+	}
 	return errors.Join(err, h.cmd.Wait())
 }
