@@ -65,13 +65,13 @@ func needPrograms() error {
 	return nil
 }
 
-// build makes both programs, their links, and the fake world with its browser; and installs the real authorization
-// server once, before tests start several of it.
+// build makes both programs, their links, the fake world with its browser and the driver of the conformance suite; and
+// installs the real authorization server and the packages of npm once, before tests start several of them.
 func build(dir string) error {
 	compile := exec.Command("go", "build", "-o", dir+string(filepath.Separator),
-		"../cmd/mcp-credential", "../cmd/mcp-credential-core", "../internal/fakeworld/cmd/fakeworld")
+		"../cmd/mcp-credential", "../cmd/mcp-credential-core", "../internal/fakeworld/cmd/fakeworld", "../scripts/conformance/driver")
 	compile.Env = append(os.Environ(), "CGO_ENABLED=0")
-	for _, c := range []*exec.Cmd{compile, exec.Command(providerScript, "install")} {
+	for _, c := range []*exec.Cmd{compile, exec.Command(providerScript, "install"), exec.Command(nodeScript, "install")} {
 		if out, err := c.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", strings.Join(c.Args, " "), err, out)
 		}
