@@ -30,10 +30,11 @@ type field struct {
 	missing []string
 }
 
-// The numbers of cached servers that are compared.
+// The numbers of cached servers that are compared. Those of the tenant are Entra ID's: longer tokens, issuers and names.
 const (
-	few  = 1
-	many = 1000
+	few    = 1
+	tenant = 2
+	many   = 1000
 )
 
 // most is how many sign-ins these servers share: the kernel keeps 200 keys for a user, keyrings(7).
@@ -49,7 +50,7 @@ func newField(ctx context.Context, bin string) (*field, error) {
 	if err == nil {
 		err = f.copyFront(bin)
 	}
-	for _, n := range []int{few, many} {
+	for _, n := range []int{few, tenant, many} {
 		if err == nil {
 			err = f.fill(n)
 		}
@@ -115,6 +116,25 @@ func serverURL(i int) string { return fmt.Sprintf("https://server-%d.example.com
 // accessToken has the size of a usual JSON web token.
 var accessToken = strings.Repeat("eyJhbGciOiJS", 100)
 
+// answer is what a get prints in a home.
+func answer(servers int) string {
+	if servers == tenant {
+		return strings.Repeat(accessToken, 2)
+	}
+	return accessToken
+}
+
+// sample is the token that every server of a home gets.
+func sample(servers int) credential.Token {
+	t := credential.Token{Access: credential.NewSecret(answer(servers)), Type: "Bearer", Issuer: "https://id.example.com"}
+	if servers == tenant {
+		t.Issuer = "https://login.microsoftonline.com/72f988bf-86f1-41af-91ab-2d7cd011db47/v2.0"
+		t.Account = "somebody.with.a.long.name@subsidiary.example.onmicrosoft.com"
+		t.Scopes = []string{"api://00001111-aaaa-2222-bbbb-3333cccc4444/user_impersonation"}
+	}
+	return t
+}
+
 // fill makes a home in which n servers have a valid token.
 func (f *field) fill(n int) error {
 	dir, err := home.Find(filepath.Join(f.dir, fmt.Sprint("home-", n)), os.Getenv)
@@ -127,27 +147,23 @@ func (f *field) fill(n int) error {
 	f.homes[n] = dir
 	store := cache.Open(dir, cache.SystemKeys(dir.ID))
 	for i := range n {
-		if err := f.keep(store, i); err != nil {
+		if err := f.keep(store, i, sample(n)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *field) keep(store *cache.Store, i int) error {
-	const issuer = "https://id.example.com"
+func (f *field) keep(store *cache.Store, i int, t credential.Token) error {
 	url, account, now := serverURL(i), fmt.Sprint(i%most), time.Now()
-	signIn := credential.SignInID(issuer, "client", account, "")
+	signIn := credential.SignInID(t.Issuer, "client", account, "")
 	id := credential.TokenID(signIn, url, url, nil)
 	key := credential.NewSecret(fmt.Sprintf("%032d", i%most))
 	if i < most {
 		f.signIns = append(f.signIns, func() error { return store.Forget(signIn) })
 	}
-	err := store.Keep(key, signIn, id, credential.Token{
-		Access: credential.NewSecret(accessToken), Type: "Bearer", Obtained: now, Expiry: now.Add(time.Hour),
-		RefreshAt: now.Add(50 * time.Minute), Account: account, Issuer: issuer, Resource: url, Server: url,
-	})
-	if err != nil {
+	t.Obtained, t.Expiry, t.RefreshAt, t.Resource, t.Server = now, now.Add(time.Hour), now.Add(50*time.Minute), url, url
+	if err := store.Keep(key, signIn, id, t); err != nil {
 		return fmt.Errorf("cache a token: %w", err)
 	}
 	return store.Point(credential.Query{URL: url}, cache.Pointer{URL: url, SignIn: signIn, TokenID: id})
@@ -166,11 +182,11 @@ func (f *field) environ(servers int, more ...string) []string {
 
 // check holds the measured calls to the right answer.
 func (f *field) check(ctx context.Context) error {
-	for _, servers := range []int{few, many} {
+	for _, servers := range []int{few, tenant, many} {
 		cmd := exec.CommandContext(ctx, f.front, "get", serverURL(0))
 		cmd.Env = f.environ(servers)
 		out, err := cmd.Output()
-		if err != nil || string(out) != accessToken+"\n" {
+		if err != nil || string(out) != answer(servers)+"\n" {
 			return fmt.Errorf("a warm get with %d servers: %w, %d bytes", servers, err, len(out))
 		}
 	}
@@ -224,7 +240,7 @@ func (f *field) pairs() []pair {
 	bus.env = f.environ(few, "DBUS_SESSION_BUS_ADDRESS="+f.address)
 	pairs := []pair{
 		{empty, one, startLimit}, {empty, thousand, startLimit}, {empty, headers, startLimit}, {empty, git, startLimit},
-		{one, thousand, alikeLimit},
+		{one, thousand, alikeLimit}, {one, get("get, a server of Entra ID", tenant, url), alikeLimit},
 	}
 	if f.bus != nil {
 		pairs = append(pairs, pair{one, bus, alikeLimit})
