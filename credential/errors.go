@@ -11,11 +11,11 @@ type Kind int
 
 // The kinds, grouped by exit code.
 const (
-	Internal Kind = iota // 1: our fault, or the machine's (disk full, no permission)
+	Internal Kind = iota // 1: our fault, or the machine's
 
 	Usage    // 2: the command line is wrong
 	BadInput // 2: the request, the URL or the configuration is malformed
-	BadHome  // 2: the home directory cannot be trusted or used
+	BadHome  // 2: the home directory cannot be trusted or written to
 
 	NotFound    // 0 for git, 3 elsewhere: a server nobody has signed in to
 	NoSignIn    // 3: a person has to sign in
