@@ -239,11 +239,12 @@ func (f *field) pairs() []pair {
 	bus := get("get beside a session bus", few, url)
 	bus.env = f.environ(few, "DBUS_SESSION_BUS_ADDRESS="+f.address)
 	pairs := []pair{
-		{empty, one, startLimit}, {empty, thousand, startLimit}, {empty, headers, startLimit}, {empty, git, startLimit},
-		{one, thousand, alikeLimit}, {one, get("get, a server of Entra ID", tenant, url), alikeLimit},
+		{a: empty, b: one, limit: startLimit}, {a: empty, b: thousand, limit: startLimit},
+		{a: empty, b: headers, limit: startLimit}, {a: empty, b: git, limit: startLimit},
+		{a: one, b: thousand, limit: alikeLimit}, {a: one, b: get("get, a server of Entra ID", tenant, url), limit: alikeLimit},
 	}
 	if f.bus != nil {
-		pairs = append(pairs, pair{one, bus, alikeLimit})
+		pairs = append(pairs, pair{a: one, b: bus, limit: alikeLimit})
 	}
 	return pairs
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -14,7 +15,8 @@ func TestBench(t *testing.T) {
 	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
 		t.Setenv(name, temp)
 	}
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "../../cmd/mcp-credential").CombinedOutput(); err != nil {
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+string(filepath.Separator), "../../cmd/mcp-credential", "../../cmd/mcp-credential-core")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	f, err := newField(t.Context(), bin)
@@ -22,7 +24,7 @@ func TestBench(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	if _, err := f.table(t.Context(), 3, &out); err != nil {
+	if _, err := table(t.Context(), f.pairs(), 3, &out); err != nil {
 		t.Error(err)
 	}
 	if rows := strings.Count(out.String(), "\n"); rows < 6 {

@@ -23,6 +23,15 @@ type subject struct {
 type pair struct {
 	a, b  subject
 	limit float64
+	least float64 // how many times as long b must take; 0: any. It is slow, and measured less often
+}
+
+// slowRuns are enough for a pair with a slow b.
+const slowRuns = 10
+
+// keeps reports whether a ratio is within the pair's limits.
+func (p pair) keeps(ratio float64) bool {
+	return (p.limit == 0 || ratio <= p.limit) && ratio >= p.least
 }
 
 // reading is what a pair took: medians.
