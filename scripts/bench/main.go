@@ -1,6 +1,7 @@
 // Command bench measures what a warm get costs: whole processes, from start to end, against an empty Go program that was
 // built with the same flags, and against itself under conditions that must make no difference. Then what a bridge costs:
-// beside a client without one, and beside mcp-remote where npm has fetched it. Building the measured programs is left to
+// in a client of ours and in the Inspector, each beside the same client without it, and beside mcp-remote, where npm has
+// fetched these. Building the measured programs is left to
 // make.
 package main
 
@@ -37,7 +38,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	bin := flags.String("bin", "bin", "folder with the built programs")
 	runs := flags.Int("runs", 2*leastRuns, "processes of each kind")
-	peer := flags.String("peer", filepath.Join("scripts", "conformance", "node_modules"), "folder with npm's packages, for mcp-remote")
+	peer := flags.String("peer", filepath.Join("scripts", "conformance", "node_modules"), "folder with npm's packages: the Inspector and mcp-remote")
 	strict := flags.Bool("strict", false, "fail where a limit is broken")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -102,11 +103,12 @@ func table(ctx context.Context, pairs []pair, runs int, out io.Writer) (slow int
 	for _, p := range pairs {
 		var r reading
 		n := 0
-		if p.least > 0 {
-			runs = min(runs, slowRuns)
+		times := runs
+		if p.slow {
+			times = min(runs, slowRuns)
 		}
 		for ok := false; !ok && n < attempts; n++ {
-			if r, err = measure(ctx, p.a, p.b, runs); err != nil {
+			if r, err = measure(ctx, p.a, p.b, times); err != nil {
 				return slow, err
 			}
 			ok = p.keeps(r.ratio())

@@ -23,10 +23,11 @@ type subject struct {
 type pair struct {
 	a, b  subject
 	limit float64
-	least float64 // how many times as long b must take; 0: any. It is slow, and measured less often
+	least float64 // how many times as long b must take; 0: any
+	slow  bool    // measured less often
 }
 
-// slowRuns are enough for a pair with a slow b.
+// slowRuns are enough for a pair of slow programs.
 const slowRuns = 10
 
 // keeps reports whether a ratio is within the pair's limits.
