@@ -38,14 +38,12 @@ func Report(w io.Writer, err error) int {
 // Hint returns what to do about err, as Report says it; "" where there is nothing to say.
 func Hint(err error) string { return hint(rows[credential.KindOf(err)].hint, err) }
 
-// ExitCode returns the exit code of a kind, as docs/protocol.md lists them.
-func ExitCode(k credential.Kind) int { return rows[k].code }
-
 type row struct {
 	code int
 	hint string // URL stands for the server's URL, WAIT for how long to wait
 }
 
+// rows has every kind, with the exit code that docs/protocol.md lists.
 var rows = map[credential.Kind]row{
 	credential.Internal: {1, ""},
 

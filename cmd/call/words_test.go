@@ -1,0 +1,67 @@
+package call
+
+import (
+	"errors"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// documented returns the exit codes of docs/protocol.md by the Go name of the kind, as "0, 3" where there are two.
+func documented(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := map[string]string{}
+	for _, m := range regexp.MustCompile("(?m)^\\| ([0-9, ]+?) +\\| `([A-Za-z]+)` ").FindAllStringSubmatch(string(text), -1) {
+		codes[strings.ToLower(m[2])] = m[1]
+	}
+	return codes
+}
+
+func TestEveryKindEndsWithItsDocumentedCode(t *testing.T) {
+	codes := documented(t)
+	if len(codes) != len(credential.Kinds()) {
+		t.Fatalf("%d kinds are documented, there are %d", len(codes), len(credential.Kinds()))
+	}
+	for _, kind := range credential.Kinds() {
+		var out strings.Builder
+		code := Report(&out, credential.Fail(kind, "what happened", nil))
+		want, ok := codes[strings.ReplaceAll(kind.String(), "-", "")]
+		if !ok || code == 0 || !strings.HasSuffix(want, string(rune('0'+code))) {
+			t.Errorf("%v ends with %d, documented is %q", kind, code, want)
+		}
+		if !strings.HasPrefix(out.String(), "mcp-credential: what happened\n") {
+			t.Errorf("%v says %q", kind, out.String())
+		}
+	}
+	if Report(&strings.Builder{}, nil) != 0 || Report(&strings.Builder{}, errors.New("of no kind")) != 1 {
+		t.Error("no error must end with 0, one of no kind with 1")
+	}
+}
+
+func TestReportSaysWhatToDo(t *testing.T) {
+	var out strings.Builder
+	Report(&out, &credential.Error{Kind: credential.Throttled, Text: "slow down", RetryAfter: 90 * time.Second})
+	Report(&out, &credential.Error{Kind: credential.NoSignIn, Text: "nobody", Server: "https://h/mcp"})
+	want := "mcp-credential: slow down\nmcp-credential: try again in 1m30s\n" +
+		"mcp-credential: nobody\nmcp-credential: sign in with: mcp-credential login https://h/mcp\n"
+	if out.String() != want {
+		t.Errorf("got %q\nwant %q", out.String(), want)
+	}
+}
+
+// A server's words end up in errors: they must not forge lines or drive the terminal (CVE-2024-50349).
+func TestOneEventIsOneLine(t *testing.T) {
+	var out strings.Builder
+	Say(&out, "a\nmcp-credential: forged\x1b[2J\r\u202e")
+	if got := out.String(); strings.Count(got, "\n") != 1 || strings.ContainsAny(got, "\x1b\r\u202e") {
+		t.Errorf("got %q", got)
+	}
+}
