@@ -13,6 +13,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/mcp-credential/mcp-credential/internal/lacking"
 )
 
 var keyRoles = map[string]func([]string) error{
@@ -108,7 +110,7 @@ func kernel(t *testing.T) (homeID string, keys kernelKeys) {
 	homeID = newDir(t).ID
 	keys = kernelKeys{homeID: homeID, now: time.Now}
 	if keys.Tier() == noTier {
-		lacks(t, "a kernel keyring")
+		lacking.Part(t, "a kernel keyring")
 	}
 	t.Cleanup(func() { _ = keys.Drop(signInA) })
 	return homeID, keys
@@ -183,7 +185,7 @@ func TestKernelTimeout(t *testing.T) {
 func TestFullQuota(t *testing.T) {
 	home, _ := kernel(t)
 	if os.Getuid() != 0 {
-		lacks(t, "root: become another user")
+		lacking.Part(t, "root: become another user")
 	}
 	if got := output(t, "quota", home); got != ErrNoTier.Error() {
 		t.Errorf("got %q, want %q", got, ErrNoTier)

@@ -59,15 +59,6 @@ func output(t *testing.T, role string, args ...string) string {
 	return string(out)
 }
 
-// lacks skips a test on a developer's machine for want of part; in CI that is a failure.
-func lacks(t testing.TB, part string) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatal("needs " + part)
-	}
-	t.Skip("needs " + part)
-}
-
 // until polls and reports whether cond became true before patience ran out.
 func until(cond func() bool) bool {
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/mcp-credential/mcp-credential/internal/atomicfile"
+
+	"github.com/mcp-credential/mcp-credential/internal/lacking"
 )
 
 func TestExposedAndForeignTokenFiles(t *testing.T) {
@@ -29,7 +31,7 @@ func TestExposedAndForeignTokenFiles(t *testing.T) {
 
 func TestForeignTokenFile(t *testing.T) {
 	if os.Geteuid() != 0 {
-		lacks(t, "root: give a file away")
+		lacking.Part(t, "root: give a file away")
 	}
 	unusable(t, func(path string) error { return os.Chown(path, 65534, 65534) }, atomicfile.ErrForeign)
 }

@@ -20,6 +20,8 @@ import (
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld/entra"
+
+	"github.com/mcp-credential/mcp-credential/internal/lacking"
 )
 
 // job is a machine of a CI system: the product, a stand-in for Go's installer, and a strict Entra ID.
@@ -57,7 +59,7 @@ func TestMain(m *testing.M) {
 func newJob(t *testing.T) *job {
 	t.Helper()
 	if _, err := exec.LookPath("bash"); err != nil {
-		missing(t, "bash")
+		lacking.Part(t, "bash")
 	}
 	bin, err := programs()
 	if err != nil {
@@ -133,14 +135,6 @@ func curl(args []string) int {
 		return 22
 	}
 	return 0
-}
-
-func missing(t *testing.T, program string) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatal("missing: " + program)
-	}
-	t.Skip("missing: " + program)
 }
 
 func (j *job) write(name, text string, mode fs.FileMode) {

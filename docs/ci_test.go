@@ -14,6 +14,8 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld/entra"
+
+	"github.com/mcp-credential/mcp-credential/internal/lacking"
 )
 
 func TestGitHubExample(t *testing.T) {
@@ -156,7 +158,7 @@ func TestWhoseTokenItIs(t *testing.T) {
 func TestMachineRefreshAhead(t *testing.T) {
 	j := newJob(t)
 	if !keeps() {
-		missing(t, "kernel keyring")
+		lacking.Part(t, "kernel keyring")
 	}
 	args := j.service()
 	j.world.Set(func(k *entra.Knobs) { k.Token = map[string]any{"refresh_in": 1} })

@@ -61,6 +61,7 @@ var layout = map[string][]string{
 	"docs":                             {},
 	"integration":                      {},
 	"internal/archtest":                {},
+	"internal/lacking":                 {},
 	"internal/fakeworld":               {"credential", "internal/webclient"},
 	"internal/fakeworld/cmd/fakeworld": {"internal/fakeworld", "internal/fakeworld/entra", "internal/fakeworld/mcpserver"},
 	"internal/fakeworld/entra":         {"internal/fakeworld"},

@@ -7,13 +7,15 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+
+	"github.com/mcp-credential/mcp-credential/internal/lacking"
 )
 
 // A full disk keeps the old file and no temporary one.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		lacks(t, "root: mount a small tmpfs")
+		lacking.Part(t, "root: mount a small tmpfs")
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
 	path := filepath.Join(dir, "file")
@@ -36,7 +38,7 @@ func TestFullDisk(t *testing.T) {
 func TestReadOnlyDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		lacks(t, "root: mount a small tmpfs")
+		lacking.Part(t, "root: mount a small tmpfs")
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
 	path := filepath.Join(dir, "file")

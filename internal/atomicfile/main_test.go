@@ -48,12 +48,3 @@ func startWriter(t *testing.T, path string) (*exec.Cmd, *os.File) {
 	in.Close()
 	return cmd, out
 }
-
-// lacks skips a test on a developer's machine for want of part; in CI that is a failure.
-func lacks(t *testing.T, part string) {
-	t.Helper()
-	if os.Getenv("CI") != "" {
-		t.Fatal("needs " + part)
-	}
-	t.Skip("needs " + part)
-}
