@@ -180,6 +180,7 @@ func (k *keeper) forget() {
 // connections that were open before the machine slept are not used again, because the server has forgotten them.
 func (p *pump) mind(ctx context.Context) {
 	for {
+		_, _ = p.keeper.token(ctx) // the first time while the host says hello
 		before := time.Now()
 		if rest(ctx, p.keeper.pace()) != nil {
 			return
@@ -189,7 +190,6 @@ func (p *pump) mind(ctx context.Context) {
 			p.Log("the machine has slept for " + slept.Round(time.Second).String())
 			p.Client.CloseIdleConnections()
 		}
-		_, _ = p.keeper.token(ctx)
 	}
 }
 

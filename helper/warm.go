@@ -34,30 +34,10 @@ type Hit struct {
 
 // Get returns a token that can be handed out now, or ErrCold.
 func (w Warm) Get(q credential.Query) (Hit, error) {
-	p, err := w.Cache.Lookup(q)
-	if err != nil {
-		return Hit{}, w.cold("no pointer for this question")
-	}
-	if w.Config != nil {
-		if size, mtime := w.Config(); size != p.ConfigSize || mtime != p.ConfigMTime {
-			return Hit{}, w.cold("the configuration has changed")
-		}
-	}
-	t, err := w.Cache.Token(p.SignIn, p.TokenID)
-	if err != nil {
-		return Hit{}, w.cold(err.Error())
-	}
+	hit, p, err := w.look(q)
 	now := w.Now()
-	switch {
-	case t.Server != q.URL:
-		return Hit{}, w.cold("the cached token belongs to another server")
-	case !t.Valid(now):
-		return Hit{}, w.cold("the cached token has expired")
-	}
-	w.Trace("cache: a token that is valid for " + t.Left(now))
-	hit := Hit{Token: t, SignIn: p.SignIn, Notify: p.Notify}
-	if !t.Due(now) {
-		return hit, nil
+	if err != nil || !hit.Token.Due(now) {
+		return hit, err
 	}
 	if si, err := w.Book.SignIn(p.SignIn); err == nil {
 		hit.Account = si.Account
@@ -67,6 +47,41 @@ func (w Warm) Get(q credential.Query) (Hit, error) {
 		hit.Due, _ = restarts(w.Book, m.SignIn, now)
 	}
 	return hit, nil
+}
+
+// Fresh is Get for a caller that leaves refreshes to Helper.Get: it returns a token only where no refresh is due, and
+// claims nothing.
+func (w Warm) Fresh(q credential.Query) (credential.Token, error) {
+	hit, _, err := w.look(q)
+	if err == nil && hit.Token.Due(w.Now()) {
+		err = w.cold("the token is due for a refresh")
+	}
+	return hit.Token, err
+}
+
+func (w Warm) look(q credential.Query) (Hit, cache.Pointer, error) {
+	p, err := w.Cache.Lookup(q)
+	if err != nil {
+		return Hit{}, p, w.cold("no pointer for this question")
+	}
+	if w.Config != nil {
+		if size, mtime := w.Config(); size != p.ConfigSize || mtime != p.ConfigMTime {
+			return Hit{}, p, w.cold("the configuration has changed")
+		}
+	}
+	t, err := w.Cache.Token(p.SignIn, p.TokenID)
+	if err != nil {
+		return Hit{}, p, w.cold(err.Error())
+	}
+	now := w.Now()
+	switch {
+	case t.Server != q.URL:
+		return Hit{}, p, w.cold("the cached token belongs to another server")
+	case !t.Valid(now):
+		return Hit{}, p, w.cold("the cached token has expired")
+	}
+	w.Trace("cache: a token that is valid for " + t.Left(now))
+	return Hit{Token: t, SignIn: p.SignIn, Notify: p.Notify}, p, nil
 }
 
 func (w Warm) cold(why string) error {

@@ -32,6 +32,11 @@ func newBridgeTokens(w *wiring, q credential.Query) *bridgeTokens {
 
 // Token is bridge.Tokens.
 func (b *bridgeTokens) Token(ctx context.Context, n bridge.Need) (credential.Token, error) {
+	if n == (bridge.Need{}) { // as the front does it: a warm token takes no more than that
+		if t, err := warm(b.w.helper, b.w.helper.Config).Fresh(b.query); err == nil {
+			return t, nil
+		}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.w.broken != nil {
@@ -42,12 +47,16 @@ func (b *bridgeTokens) Token(ctx context.Context, n bridge.Need) (credential.Tok
 
 // fromCache serves what is cached while the configuration cannot be read, as get does.
 func (b *bridgeTokens) fromCache(n bridge.Need) (credential.Token, error) {
-	h := b.w.helper
-	hit, err := helper.Warm{Cache: h.Cache, Book: h.Book, Now: h.Now, Trace: h.Trace}.Get(b.query)
+	hit, err := warm(b.w.helper, nil).Get(b.query)
 	if err != nil || !n.Refused.IsZero() && hit.Token.Access.Equal(n.Refused) {
 		return credential.Token{}, b.w.broken
 	}
 	return hit.Token, nil
+}
+
+// warm looks into the cache that h uses. With config the answer must have been resolved from the configuration as it is.
+func warm(h *helper.Helper, config func() (size, mtime int64)) helper.Warm {
+	return helper.Warm{Cache: h.Cache, Book: h.Book, Config: config, Now: h.Now, Trace: h.Trace}
 }
 
 // answerNeed asks helper for a token other than the refused one, with what the challenge asks for.

@@ -53,8 +53,7 @@ func (c getCmd) Run(ctx context.Context, s streams) error {
 // fromCache serves what is cached while the configuration cannot be read: a misspelt line stops no agent that has a
 // valid token. Nothing else is done, because the configuration may forbid it.
 func (c getCmd) fromCache(w *wiring, r call.Request, s streams) error {
-	warm := helper.Warm{Cache: w.helper.Cache, Book: w.helper.Book, Now: w.helper.Now, Trace: w.helper.Trace}
-	hit, err := warm.Get(r.Query)
+	hit, err := warm(w.helper, nil).Get(r.Query)
 	switch {
 	case err != nil && r.Format == "git" && !w.helper.Knows(r.Query):
 		return nil

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"sync"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 )
@@ -36,7 +37,10 @@ var (
 // failedTitle says before the reason that nothing was given away.
 const failedTitle = "The sign-in failed"
 
-var layout = template.Must(template.New("page").Parse(`<!doctype html>
+// layout is parsed when the first page is shown.
+var layout = sync.OnceValue(func() *template.Template { return template.Must(template.New("page").Parse(pageText)) })
+
+const pageText = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
@@ -50,7 +54,7 @@ dt{font-weight:600;margin-top:.8rem}dd{margin:0;overflow-wrap:anywhere}button{fo
 {{with .Rows}}<dl>{{range .}}<dt>{{.Name}}</dt>{{range .Values}}<dd>{{.}}</dd>{{end}}{{end}}</dl>
 {{end}}{{with .Button}}<form method="post"><input type="hidden" name="nonce" value="{{$.Nonce}}"><button>{{.}}</button></form>
 {{end}}</html>
-`))
+`
 
 func writeOutcome(w http.ResponseWriter, err error) {
 	if err == nil {
@@ -62,7 +66,7 @@ func writeOutcome(w http.ResponseWriter, err error) {
 
 func writePage(w http.ResponseWriter, status int, p page) {
 	var body bytes.Buffer
-	if err := layout.Execute(&body, p); err != nil {
+	if err := layout().Execute(&body, p); err != nil {
 		http.Error(w, p.Title, http.StatusInternalServerError)
 		return
 	}

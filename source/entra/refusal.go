@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -184,17 +185,22 @@ func (r reply) meaning() meaning {
 	return meaning{credential.Refused, "Entra ID refused"}
 }
 
+// The patterns are compiled when the first refusal needs them: every start of the core would pay for them else.
 var (
-	aadsts      = regexp.MustCompile(`^AADSTS([0-9]{1,9})\b`)
-	correlation = regexp.MustCompile(`Correlation ID: ([0-9a-fA-F-]{36})`)
-	stamp       = regexp.MustCompile(`Timestamp: ([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}Z)`)
-	plainID     = regexp.MustCompile(`^[0-9a-fA-F-]{36}$`)
-	plainTime   = regexp.MustCompile(`^[0-9T:. -]{10,30}Z$`)
+	aadsts      = pattern(`^AADSTS([0-9]{1,9})\b`)
+	correlation = pattern(`Correlation ID: ([0-9a-fA-F-]{36})`)
+	stamp       = pattern(`Timestamp: ([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8}Z)`)
+	plainID     = pattern(`^[0-9a-fA-F-]{36}$`)
+	plainTime   = pattern(`^[0-9T:. -]{10,30}Z$`)
 )
+
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // code is the AADSTS number, 0 where there is none.
 func (r reply) code() int {
-	if m := aadsts.FindStringSubmatch(r.Description); m != nil {
+	if m := aadsts().FindStringSubmatch(r.Description); m != nil {
 		n, _ := strconv.Atoi(m[1])
 		return n
 	}
@@ -216,16 +222,16 @@ func (r reply) name() string {
 func (r reply) reference() string {
 	out := []string{r.name()}
 	id, at := r.CorrelationID, r.Timestamp
-	if m := correlation.FindStringSubmatch(r.Description); m != nil && id == "" {
+	if m := correlation().FindStringSubmatch(r.Description); m != nil && id == "" {
 		id = m[1]
 	}
-	if m := stamp.FindStringSubmatch(r.Description); m != nil && at == "" {
+	if m := stamp().FindStringSubmatch(r.Description); m != nil && at == "" {
 		at = m[1]
 	}
-	if plainID.MatchString(id) {
+	if plainID().MatchString(id) {
 		out = append(out, "correlation id "+id)
 	}
-	if plainTime.MatchString(at) {
+	if plainTime().MatchString(at) {
 		out = append(out, "at "+at)
 	}
 	return strings.Join(out, ", ")
