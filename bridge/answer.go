@@ -34,10 +34,16 @@ func (p *pump) exchange(c *call) error {
 			return err
 		}
 	}
-	if c.m.kind == notification && resp.StatusCode/100 == 2 {
-		p.accepted(c)
+	if c.m.kind != notification || resp.StatusCode/100 != 2 {
+		return p.deliver(c, resp)
 	}
-	return p.deliver(c, resp)
+	if streams(resp) {
+		p.accepted(c)
+		return p.deliver(c, resp)
+	}
+	discard(resp) // first, so that its connection serves what waits for this
+	p.accepted(c)
+	return nil
 }
 
 // accepted lets go on what waits for a notification of the host.

@@ -134,8 +134,12 @@ type listener struct {
 	heard <-chan struct{} // closed when the server has answered for the first time, or had its time to; nil: not asked
 }
 
-// hearTime is what requests wait for the stream to open.
-const hearTime = time.Second
+// hearTime is what requests wait for the stream to open. giveWay lets what the host says right after the handshake have
+// the connection that is open already: over HTTP/1.1 the stream needs one of its own, which TLS makes dear.
+const (
+	hearTime = time.Second
+	giveWay  = 10 * time.Millisecond
+)
 
 // start opens the stream, in place of the one before.
 func (l *listener) start(p *pump) {
@@ -173,6 +177,9 @@ const (
 // answer of any kind.
 func (p *pump) hearken(ctx context.Context, answered func()) {
 	defer answered()
+	if rest(ctx, giveWay) != nil {
+		return
+	}
 	c := newCall(ctx, &message{method: "the server's stream"})
 	defer c.stop()
 	e := newEvents(nil, p.MaxMessage)

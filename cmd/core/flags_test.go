@@ -109,3 +109,28 @@ func FuzzFrontParser(f *testing.F) {
 		}
 	})
 }
+
+// A bridge without flags is started without kong, which must read that line the same way.
+func TestPlainBridge(t *testing.T) {
+	args := []string{"mcp-credential", "bridge", "https://h/mcp"}
+	plain, ok := plainBridge(args)
+	if !ok {
+		t.Fatal("the plain line is not taken")
+	}
+	parser, err := kong.New(model(args))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := parser.Parse(args[1:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if by := parsed.Selected().Target.Interface().(bridgeCmd); !reflect.DeepEqual(by, plain) {
+		t.Errorf("kong reads %+v, the short way %+v", by, plain)
+	}
+	for _, line := range [][]string{{"bridge"}, {"bridge", "--help"}, {"bridge", "-v"}, {"bridge", "https://h/mcp", "-v"}, {"status", "https://h/mcp"}} {
+		if c, ok := plainBridge(append([]string{"mcp-credential"}, line...)); ok {
+			t.Errorf("%q is taken as %+v", line, c)
+		}
+	}
+}

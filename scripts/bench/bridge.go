@@ -20,7 +20,7 @@ import (
 
 // The limits of the bridge.
 const (
-	directLimit = 1.5                    // from the start of a real host to its first list, against the host without a bridge
+	directLimit = 1.5                    // from the start of a client to its first list, against the same client without a bridge
 	peerLimit   = 5                      // how much longer the peer takes for that, at least
 	addedLimit  = 300 * time.Microsecond // on each call
 	crowd       = 1000                   // calls at once
@@ -141,7 +141,7 @@ func (s *span) starts() ([]pair, error) {
 		return subject{name: name, argv: append([]string{self, clientRole}, args...), env: s.environ()}
 	}
 	through := client("the same through the bridge", "stdio", s.program(), "bridge", url)
-	pairs := []pair{{a: client("a client of ours, get, HTTP", "direct", s.program(), url), b: through}}
+	pairs := []pair{{a: client("a client of ours, get, HTTP", "direct", s.program(), url), b: through, limit: directLimit}}
 	if s.node != "" {
 		plain := subject{name: "Inspector, HTTP", argv: s.inspector("http", "--server-url", url, "--header", s.header), env: s.environ()}
 		bridged := subject{name: "Inspector, bridge", argv: s.inspector("stdio", s.program(), "bridge", url), env: s.environ()}
