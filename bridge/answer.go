@@ -24,7 +24,7 @@ const codeMismatch = "-32020"
 
 // exchange sends a call's message and delivers what comes back. Its error is what the call's requests fail with.
 func (p *pump) exchange(c *call) error {
-	e := errand{method: http.MethodPost, m: c.m, call: c, final: c.own}
+	e := errand{method: http.MethodPost, m: c.m, call: c, via: c.via, final: c.own || c.via != nil}
 	resp, err := p.transmit(c.ctx, e)
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (p *pump) deliver(c *call, resp *http.Response) error {
 	if body.size == 0 {
 		return p.notMCP(c, resp, "an empty body")
 	}
-	if err := p.fromServer(c, resp.Header, body.join()); err != nil {
+	if err := p.fromServer(c, resp.Header, body.join(), true); err != nil {
 		return p.notMCP(c, resp, "a body of another kind")
 	}
 	return p.unanswered(c, "the server answers another question ("+resp.Status+")")
@@ -144,47 +144,87 @@ func (p *pump) onlySSE(c *call) bool {
 }
 
 // fromServer takes one message of the server: what it means for the bridge first, then on to the host with it. h is the
-// header it came with.
-func (p *pump) fromServer(c *call, h http.Header, raw []byte) error {
+// header it came with; sole says that it is the whole answer to c, not one event of a stream.
+func (p *pump) fromServer(c *call, h http.Header, raw []byte, sole bool) error {
 	m, err := peek(raw)
 	if err != nil {
 		return err
 	}
-	for _, r := range m.responses() {
-		if owner := p.owner(c, &m, &r); owner != nil && owner.answer(r) {
+	responses := m.responses()
+	awaited := false
+	for _, r := range responses {
+		if owner := p.owner(c, &m, &r, sole); owner != nil && owner.answer(r) {
+			awaited = true
 			owner.got = r
 			p.note(owner, h, &m, r)
+			defer owner.answered()
 		}
 	}
-	if c.dropped.Load() && m.kind == response || c.own && m.kind != request && m.kind != notification {
+	p.questions.note(m, c.visited())
+	switch {
+	case c.own && m.kind != request && m.kind != notification:
+		return nil
+	case !awaited && (m.kind == response || len(responses) > 0 && len(responses) == len(m.parts)):
+		p.Log(c.m.describe() + ": a response that nobody waits for is dropped")
 		return nil
 	}
 	p.host.send(m.raw)
 	return nil
 }
 
-// owner returns the call that the response r answers. What comes on the answer to a request is the response to it
-// (MCP 2025-11-25, "Sending Messages to the Server"), also from a server that has read the identifier into a number of
-// too few digits: it gets its text back, or the host would wait for ever.
-func (p *pump) owner(c *call, m *message, r *message) *call {
+// owner returns the call that the response r answers, nil where there is none. A body that is the whole answer to one
+// request is its response (MCP 2025-11-25, "Sending Messages to the Server"), whatever identifier the server gives it:
+// it gets its own back, or the host would wait for ever. On a stream that holds for an identifier that the server has
+// read into a number of too few digits; responses to other calls may come there too.
+func (p *pump) owner(c *call, m *message, r *message, sole bool) *call {
 	want := c.sole()
-	if want == nil || m.kind != response || key(want) == key(r.id) || string(r.id) == "null" || r.id == nil {
+	switch {
+	case want != nil && key(want) == key(r.id):
+		return c
+	case m.kind != response:
 		return c
 	}
 	if other := p.calls.find(r.id); other != nil {
 		return other
 	}
-	at := cap(m.raw) - cap(r.id) // a part of raw, and both reach to the end of the same memory
-	m.raw = slices.Concat(m.raw[:at], want, m.raw[at+len(r.id):])
+	switch {
+	case want == nil:
+		return nil
+	case r.id == nil || string(r.id) == "null":
+		if !sole || r.fail == nil {
+			return nil
+		}
+		m.raw = slices.Concat([]byte(`{"jsonrpc":"2.0","id":`), want, []byte(`,"error":`), r.fail, []byte("}"))
+	case !sole && !rounded(want, r.id):
+		return nil
+	default:
+		at := cap(m.raw) - cap(r.id) // a part of raw, and both reach to the end of the same memory
+		m.raw = slices.Concat(m.raw[:at], want, m.raw[at+len(r.id):])
+	}
 	r.id = want
 	return c
+}
+
+// rounded reports whether two identifiers are the same number to a reader that keeps 53 bits of it, or differ in
+// quotes alone.
+func rounded(want, got []byte) bool {
+	a, b := strings.Trim(string(want), `"`), strings.Trim(string(got), `"`)
+	x, errX := strconv.ParseFloat(a, 64)
+	y, errY := strconv.ParseFloat(b, 64)
+	return a == b || errX == nil && errY == nil && x == y
 }
 
 // note takes from the answer r to a call what later requests depend on.
 func (p *pump) note(c *call, h http.Header, m *message, r message) {
 	switch c.m.method {
 	case "initialize":
-		p.session.open(h, r)
+		switch {
+		case r.result == nil:
+		case c.own:
+			c.met = opened(h, r)
+		default:
+			p.enter(opened(h, r))
+		}
 	case "tools/list":
 		if c.m.version >= modern && m.kind == response {
 			m.raw = p.tools.learn(m.raw, func(tool string, why error) {
@@ -217,11 +257,11 @@ func (p *pump) relearn(c *call, resp *http.Response) bool {
 		if err != nil {
 			return false
 		}
-		got, err := p.repeat(&list)
+		asked, err := p.repeat(c.ctx, &list, nil)
 		if err != nil {
 			return false
 		}
-		next := dig(got.result, "nextCursor")
+		next := dig(asked.got.result, "nextCursor")
 		if next == nil || string(next) == "null" {
 			return true
 		}
@@ -233,18 +273,24 @@ func (p *pump) relearn(c *call, resp *http.Response) bool {
 // maxPages bounds how many pages of tools are asked for.
 const maxPages = 50
 
-// sessionLost reports whether the server no longer knows the session: 404 as the specification has it, or the 400 of
-// the many servers that look their sessions up in a map. The body stays readable.
-func sessionLost(resp *http.Response) bool {
-	if resp.StatusCode != http.StatusBadRequest {
-		return resp.StatusCode == http.StatusNotFound
+// sessionLost reports whether the server no longer knows the session that asked was sent in: 404 as the specification
+// has it, or the 400 of the many servers that look their sessions up in a map. An error that bears the identifier of
+// the request is the answer to it, unless a 404 speaks of the session. The body stays readable.
+func sessionLost(asked *message, resp *http.Response) bool {
+	status := resp.StatusCode
+	if status != http.StatusBadRequest && status != http.StatusNotFound {
+		return false
 	}
 	body, err := readBody(resp, maxRefusal)
 	if err != nil {
-		return false
+		return status == http.StatusNotFound
 	}
 	m, err := peek(bytes.Clone(body))
-	return err == nil && strings.Contains(strings.ToLower(digText(m.fail, "message")), "session")
+	named := err == nil && strings.Contains(strings.ToLower(digText(m.fail, "message")), "session")
+	if err == nil && m.kind == response && asked.id != nil && key(m.id) == key(asked.id) {
+		return status == http.StatusNotFound && named
+	}
+	return status == http.StatusNotFound || named
 }
 
 // readBody reads a short body and puts it back.

@@ -56,6 +56,7 @@ type Config struct {
 	SignInWait time.Duration // how long requests wait for a person; 0: credential.BridgeSignIn
 	Patience   time.Duration // how long a request waits for the network; 0: credential.BridgePatience
 	Throttle   time.Duration // the longest Retry-After that is waited for; 0: credential.BridgeThrottle
+	Repeat     time.Duration // one step of a handshake that is repeated; 0: credential.BridgeRepeat
 	Farewell   time.Duration // what the end may take; 0: credential.BridgeFarewell
 	MaxMessage int           // bytes of one message; 0: DefaultMaxMessage
 }
@@ -83,6 +84,7 @@ func (c Config) withDefaults() Config {
 	}{
 		{&c.SignInWait, credential.BridgeSignIn}, {&c.Patience, credential.BridgePatience},
 		{&c.Throttle, credential.BridgeThrottle}, {&c.Farewell, credential.BridgeFarewell},
+		{&c.Repeat, credential.BridgeRepeat},
 	} {
 		if *d.field == 0 {
 			*d.field = d.otherwise

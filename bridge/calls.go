@@ -12,20 +12,32 @@ type call struct {
 	m       *message
 	ctx     context.Context
 	stop    context.CancelFunc
-	sent    chan struct{} // closed when the request has been written, or never will be
-	once    sync.Once
+	away    atomic.Bool   // the present attempt has been written: the server may be at work
 	next    chan struct{} // closed when what waits for this message may go on; nil: nothing does
 	passed  sync.Once
-	dropped atomic.Bool // cancelled by the host
+	dropped atomic.Bool // cancelled by the host, as a whole
 
 	mu   sync.Mutex
 	owed [][]byte // identifiers without an answer
+	via  *view    // the session it goes to; nil: the present one
+	seen view     // the session that the last attempt went to
 	own  bool     // ours: the host has not sent it and sees nothing of it
 	got  message  // the answer to a call of our own
+	met  view     // the session that the answer to an initialize of our own has opened
 }
 
-// settled says that there is nothing to wait for before a cancellation may follow the request.
-func (c *call) settled() { c.once.Do(func() { close(c.sent) }) }
+// visit notes the session of an attempt.
+func (c *call) visit(s view) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen = s
+}
+
+func (c *call) visited() view {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.seen
+}
 
 // release lets go on what waits for this message.
 func (c *call) release() {
@@ -35,17 +47,26 @@ func (c *call) release() {
 }
 
 // answer notes that the response r is here, and reports whether this call is owed it.
-func (c *call) answer(r message) bool {
+func (c *call) answer(r message) bool { return c.settle(key(r.id)) }
+
+// settle takes the identifier with this key off what is owed, and reports whether it was.
+func (c *call) settle(id string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	want := key(r.id)
-	for i, id := range c.owed {
-		if key(id) == want {
+	for i, one := range c.owed {
+		if key(one) == id {
 			c.owed = append(c.owed[:i:i], c.owed[i+1:]...)
 			return true
 		}
 	}
 	return false
+}
+
+// answered lets go on what waits for this message once nothing is owed for it any more.
+func (c *call) answered() {
+	if len(c.open()) == 0 {
+		c.release()
+	}
 }
 
 // sole returns the identifier of a call that is one request, until it is answered.
@@ -76,7 +97,7 @@ type calls struct {
 func (s *calls) init() { s.byID = map[string]*call{} }
 
 func newCall(ctx context.Context, m *message) *call {
-	c := &call{m: m, sent: make(chan struct{}), owed: m.requests()}
+	c := &call{m: m, owed: m.requests()}
 	c.ctx, c.stop = context.WithCancel(ctx)
 	return c
 }
@@ -95,7 +116,6 @@ func (s *calls) begin(ctx context.Context, m *message, next chan struct{}) *call
 
 func (s *calls) end(c *call) {
 	c.stop()
-	c.settled()
 	c.release()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,22 +141,19 @@ func (s *calls) find(id []byte) *call {
 
 // cancel deals with the host's wish to cancel the request id, and reports whether that is all there is to do. In a
 // stateless revision closing the response is the cancellation (MCP 2026-07-28, "Cancellation"); before it, the server
-// must be told, once the request itself is on its way. A request that has not left yet never does.
+// must be told, once the request itself is on its way. A request that has not left yet, or whose attempt has come to
+// nothing, never leaves. Of a batch the rest goes on.
 func (s *calls) cancel(id string) bool {
 	s.mu.Lock()
 	c := s.byID[id]
 	s.mu.Unlock()
-	if c == nil {
+	if c == nil || !c.settle(id) || len(c.open()) > 0 {
 		return false
 	}
 	c.dropped.Store(true)
-	select {
-	case <-c.sent:
-		if c.m.version < modern {
-			time.AfterFunc(cancelGrace, c.stop)
-			return false
-		}
-	default:
+	if c.away.Load() && c.m.version < modern {
+		time.AfterFunc(cancelGrace, c.stop)
+		return false
 	}
 	c.stop()
 	return true

@@ -13,16 +13,17 @@ import (
 // pump is one running bridge.
 type pump struct {
 	Config
-	life    context.Context // ends with the bridge
-	host    *host
-	keeper  *keeper
-	door    *door
-	session session
-	calls   calls
-	tools   tools
-	asked   asked
-	place   atomic.Pointer[string] // where the server has moved to on its own origin
-	listen  listener
+	life      context.Context // ends with the bridge
+	host      *host
+	keeper    *keeper
+	door      *door
+	session   session
+	calls     calls
+	tools     tools
+	asked     asked
+	questions questions
+	place     atomic.Pointer[string] // where the server has moved to on its own origin
+	listen    listener
 
 	turn  chan struct{} // closed when the handshake step before has been answered; fromHost's own
 	order chan struct{} // closed when the notification before is through; fromHost's own
@@ -61,6 +62,13 @@ func (p *pump) fromHost(line []byte) {
 	case m.kind == response && p.asked.take(m):
 		return
 	}
+	var via *view
+	if m.kind == response {
+		if via = p.questions.take(&m); via != nil && via.count != p.session.view().count {
+			p.Log("an answer of the host is dropped: the server has lost the session in which it asked")
+			return
+		}
+	}
 	turn, order := p.turn, closed()
 	var next chan struct{}
 	switch {
@@ -68,6 +76,9 @@ func (p *pump) fromHost(line []byte) {
 		next = make(chan struct{})
 		p.turn = next
 		p.session.hear(&m)
+		if m.method == "initialize" {
+			p.place.Store(&p.URL)
+		}
 	case m.method == "notifications/cancelled":
 		if p.calls.cancel(key(dig(m.params, "requestId"))) {
 			return
@@ -79,6 +90,7 @@ func (p *pump) fromHost(line []byte) {
 		p.session.setLevel(digText(m.params, "level"))
 	}
 	c := p.calls.begin(p.life, &m, next)
+	c.via = via
 	go func() {
 		defer p.calls.end(c)
 		inTurn(c.ctx, turn)
@@ -111,12 +123,8 @@ func (p *pump) pass(c *call) {
 	err := p.exchange(c)
 	if err != nil {
 		p.Log(c.m.describe() + ": " + err.Error())
-		c.settled()
 	} else {
 		p.Log(c.m.describe() + ": done in " + time.Since(began).Round(time.Millisecond).String())
-	}
-	if c.dropped.Load() {
-		return // the host has cancelled it and expects nothing
 	}
 	for _, id := range c.open() {
 		p.host.send(p.failureOf(id, err))

@@ -66,14 +66,18 @@ func (s *session) keep(m *message) {
 	}
 }
 
-// open takes over what the answer to initialize says.
-func (s *session) open(h http.Header, r message) {
-	if r.result == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.now = view{id: h.Get(headerSession), version: digText(r.result, "protocolVersion"), count: s.now.count + 1}
+// opened is the session that the answer r to an initialize opens.
+func opened(h http.Header, r message) view {
+	return view{id: h.Get(headerSession), version: digText(r.result, "protocolVersion")}
+}
+
+// enter makes a session the present one. What the server has asked the host in the one before it no longer waits for.
+func (p *pump) enter(v view) {
+	p.session.mu.Lock()
+	v.count = p.session.now.count + 1
+	p.session.now = v
+	p.session.mu.Unlock()
+	p.questions.withdraw(v.count, p.host)
 }
 
 func (s *session) ready() {
@@ -108,12 +112,12 @@ func (s *session) wants(level string) bool {
 	return s.done && slices.Index(levels, level) >= slices.Index(levels, s.level)
 }
 
-// renew opens a new session in place of old, which the server no longer knows. Of many callers one does it. The host
-// sees nothing of it.
+// renew opens a new session in place of old, which the server no longer knows. Of many callers one does it, and all
+// wait for its end. The host sees nothing of it.
 func (p *pump) renew(ctx context.Context, old view) error {
 	s := &p.session
 	s.mu.Lock()
-	if s.now.count != old.count {
+	if s.renewal == nil && s.now.count != old.count {
 		s.mu.Unlock()
 		return nil
 	}
@@ -135,40 +139,50 @@ func (p *pump) renew(ctx context.Context, old view) error {
 	return f.err
 }
 
+// reopen does the handshake of the host once more. Others see the new session when that is over: a server need not
+// answer anything before it.
 func (p *pump) reopen() error {
 	p.Log("the server has lost the session; opening a new one")
+	p.place.Store(&p.URL)
+	if _, err := p.permit(p.life, Need{}); err != nil { // first, because a person may have to be waited for
+		return err
+	}
 	p.session.mu.Lock()
-	steps := []*message{p.session.hello, p.session.started}
-	for _, r := range p.session.replays {
-		steps = append(steps, r.m)
-	}
+	hello, started, replays := p.session.hello, p.session.started, slices.Clone(p.session.replays)
 	p.session.mu.Unlock()
-	for i, m := range steps {
-		if m == nil {
-			continue
-		}
-		got, err := p.repeat(m)
-		if err == nil && i == 0 && got.result == nil {
-			err = errors.New("initialize was refused")
-		}
-		if err != nil && i < 2 {
-			return p.fail(credential.Network, "the server has lost the session and opens no new one", err)
+	c, err := p.repeat(p.life, hello, &view{})
+	if err == nil && c.got.result == nil {
+		err = errors.New("initialize was refused")
+	}
+	if err == nil && started != nil {
+		_, err = p.repeat(p.life, started, &c.met)
+	}
+	if err != nil {
+		return p.fail(credential.Network, "the server has lost the session and opens no new one", err)
+	}
+	for _, r := range replays {
+		if _, err := p.repeat(p.life, r.m, &c.met); err != nil {
+			p.Log(r.m.describe() + " is not in force in the new session: " + err.Error())
 		}
 	}
+	p.enter(c.met)
 	p.listen.start(p)
 	return nil
 }
 
-// repeat sends a message of the host on the bridge's own behalf, and returns what the server answers.
-func (p *pump) repeat(m *message) (message, error) {
-	c := newCall(p.life, m)
+// repeat sends a message of the host on the bridge's own behalf, in the session via where there is one, and returns it
+// with the server's answer. It takes at most Repeat.
+func (p *pump) repeat(ctx context.Context, m *message, via *view) (*call, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.Repeat)
+	defer cancel()
+	c := newCall(ctx, m)
 	defer c.stop()
-	c.own = true
+	c.own, c.via = true, via
 	err := p.exchange(c)
 	if err == nil && len(c.open()) > 0 {
 		err = errors.New("there was no answer")
 	}
-	return c.got, err
+	return c, err
 }
 
 // endSession tells the server that the session is over. It is a courtesy, and short.

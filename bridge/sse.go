@@ -22,6 +22,7 @@ type events struct {
 	last  string        // id of the last complete event, for Last-Event-ID
 	retry time.Duration // what the server asked for before a reconnection; 0: nothing
 	begun bool
+	skips bool // an event that is too large is read to its end; else the stream is not to be read on
 }
 
 func newEvents(r io.Reader, max int) *events {
@@ -40,8 +41,14 @@ func (e *events) next() (event, error) {
 	var ev event
 	id := e.last
 	data := gather{max: e.max}
+	large := false
 	for {
 		name, err := e.line(&data, &ev, &id)
+		if errors.Is(err, errTooLong) && e.skips {
+			large = true
+			data = gather{max: e.max}
+			continue
+		}
 		if err != nil {
 			return event{}, err
 		}
@@ -49,6 +56,9 @@ func (e *events) next() (event, error) {
 			continue
 		}
 		e.last = id
+		if large {
+			return event{}, errTooLong
+		}
 		if data.size > 0 {
 			ev.data = bytes.TrimSuffix(data.join(), []byte("\n"))
 			return ev, nil
@@ -82,6 +92,12 @@ func (e *events) line(data *gather, ev *event, id *string) (string, error) {
 		}
 		if err == nil {
 			_, err = data.Write([]byte("\n"))
+		}
+		for more && e.skips && errors.Is(err, errTooLong) {
+			var broken error
+			if _, more, broken = e.part(); broken != nil {
+				return "", broken
+			}
 		}
 		return "data", err
 	case "id":

@@ -1,49 +1,58 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
+	"mime"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
-// maxSilent bounds how often in a row a stream is resumed without bringing anything.
-const maxSilent = 10
-
-// follow delivers the stream that answers a call, and resumes it where it breaks off before the answer is complete.
+// follow delivers the stream that answers a call, and resumes it where it breaks off before the answer is complete. A
+// server may close it as often as it likes and have the client come back (MCP 2025-11-25, SEP-1699).
 func (p *pump) follow(c *call, resp *http.Response) error {
 	e := newEvents(resp.Body, p.MaxMessage)
 	body := resp.Body
 	defer func() { body.Close() }()
 	pause := retryFirst
-	for silent := 0; ; silent++ {
+	for {
 		some, err := p.pour(c, resp.Header, e, body)
 		if len(c.open()) == 0 {
 			return nil
 		}
 		if some {
-			silent, pause = 0, retryFirst
+			pause = retryFirst
 		}
 		body.Close()
+		listens := c.m.method == "subscriptions/listen"
 		switch {
 		case c.ctx.Err() != nil:
 			return c.ctx.Err()
 		case errors.Is(err, errTooLong):
 			return p.broken(c.ctx, err)
-		case c.m.method == "subscriptions/listen" && silent < maxSilent:
-			err = p.relisten(c, &body, &e, pause)
-		case e.last == "" || c.m.version >= modern || silent >= maxSilent:
+		case !listens && (e.last == "" || c.m.version >= modern):
 			return p.cutOff(err)
-		default:
-			err = p.resume(c, &body, e, pause)
 		}
+		if e.retry > 0 && !listens {
+			pause = min(e.retry, p.Throttle)
+		}
+		next, err := p.again(c, e, listens, pause)
 		if err != nil {
 			return err
+		}
+		if !streams(next) {
+			return p.deliver(c, next)
+		}
+		resp, body = next, next.Body
+		if listens {
+			e = newEvents(body, p.MaxMessage) // a subscription of its own, which resumes nothing
+		} else {
+			e.again(body)
 		}
 		pause = min(2*pause, retryMost)
 	}
@@ -57,57 +66,65 @@ func (p *pump) cutOff(err error) error {
 	return p.fail(credential.Network, "the connection broke before the response had arrived; it was not sent again, because it may have been carried out", nil)
 }
 
-// resume asks for the rest of a stream (MCP 2025-11-25, "Resumability and Redelivery").
-func (p *pump) resume(c *call, body *io.ReadCloser, e *events, pause time.Duration) error {
-	if e.retry > 0 {
-		pause = min(e.retry, p.Throttle)
+// again asks for the rest of a stream (MCP 2025-11-25, "Resumability and Redelivery"), in the session that it began in,
+// or for a subscription anew, which has no effect but itself. It goes on while the network or the server is away: an
+// answer for credential.BridgeResume, a subscription without an end.
+func (p *pump) again(c *call, e *events, listens bool, pause time.Duration) (*http.Response, error) {
+	via := c.visited()
+	ask := errand{method: http.MethodGet, m: &message{}, last: e.last, via: &via, final: true}
+	ctx, cancel := c.ctx, context.CancelFunc(func() {})
+	if listens {
+		ask = errand{method: http.MethodPost, m: c.m, call: c}
+	} else {
+		ctx, cancel = context.WithTimeout(c.ctx, credential.BridgeResume)
 	}
-	if err := rest(c.ctx, pause); err != nil {
-		return err
+	defer cancel()
+	for {
+		if err := rest(ctx, pause); err != nil {
+			return nil, cmp.Or(c.ctx.Err(), p.cutOff(err))
+		}
+		p.Log(c.m.describe() + ": asking for the stream again")
+		resp, err := p.transmit(c.ctx, ask)
+		switch {
+		case err == nil && (streams(resp) || listens && resp.StatusCode/100 != 5):
+			return resp, nil
+		case err != nil && credential.KindOf(err) != credential.Network && credential.KindOf(err) != credential.Throttled:
+			return nil, err
+		case err == nil:
+			discard(resp)
+			if !passing(resp.StatusCode) {
+				return nil, p.fail(credential.Network, "the server does not continue the answer that broke off; it was not asked again, because it may have carried out the request", nil)
+			}
+		}
+		pause = min(2*pause, mostPause)
 	}
-	p.Log(c.m.describe() + ": resuming the stream")
-	resp, err := p.transmit(c.ctx, errand{method: http.MethodGet, m: &message{}, last: e.last, final: true})
-	if err != nil {
-		return err
-	}
-	if !streams(resp) {
-		discard(resp)
-		return p.fail(credential.Network, "the server does not continue the answer that broke off; it was not asked again, because it may have carried out the request", nil)
-	}
-	*body = resp.Body
-	e.again(resp.Body)
-	return nil
 }
 
-// relisten asks for a subscription anew that the server or the network has ended: it has no effect but itself.
-func (p *pump) relisten(c *call, body *io.ReadCloser, e **events, pause time.Duration) error {
-	if err := rest(c.ctx, pause); err != nil {
-		return err
+// passing reports whether a status says that the same request may be answered otherwise later.
+func passing(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
 	}
-	p.Log("subscribing again")
-	resp, err := p.transmit(c.ctx, errand{method: http.MethodPost, m: c.m, call: c})
-	if err != nil {
-		return err
-	}
-	if !streams(resp) {
-		return p.deliver(c, resp)
-	}
-	*body = resp.Body
-	*e = newEvents(resp.Body, p.MaxMessage)
-	return nil
+	return status/100 == 5 && status != http.StatusNotImplemented
 }
 
 func streams(resp *http.Response) bool {
-	return resp.StatusCode == http.StatusOK && strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream")
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return resp.StatusCode == http.StatusOK && kind == "text/event-stream"
 }
 
 // pour delivers the events of a stream until it ends, and reports whether there was any. Once the call has its answer
 // the rest may take linger.
 func (p *pump) pour(c *call, h http.Header, e *events, body io.Closer) (some bool, err error) {
-	owed := len(c.owed) > 0
+	owed := len(c.open()) > 0
 	var timer *time.Timer
 	for {
 		ev, err := e.next()
+		if errors.Is(err, errTooLong) && e.skips {
+			p.Log(c.m.describe() + ": " + err.Error())
+			continue
+		}
 		if err != nil {
 			if timer != nil {
 				timer.Stop()
@@ -118,7 +135,7 @@ func (p *pump) pour(c *call, h http.Header, e *events, body io.Closer) (some boo
 		if len(ev.data) == 0 || ev.name != "" && ev.name != "message" {
 			continue
 		}
-		if err := p.fromServer(c, h, ev.data); err != nil {
+		if err := p.fromServer(c, h, ev.data, false); err != nil {
 			p.Log(c.m.describe() + ": the server sent an event that is no message: " + err.Error())
 		}
 		if owed && timer == nil && len(c.open()) == 0 {
@@ -174,7 +191,7 @@ const (
 )
 
 // hearken keeps the stream open until ctx ends or the server says that it has none. answered is called once there is an
-// answer of any kind.
+// answer of any kind. A server that has had the stream open may refuse it for a while, believing the broken one alive.
 func (p *pump) hearken(ctx context.Context, answered func()) {
 	defer answered()
 	if rest(ctx, giveWay) != nil {
@@ -183,9 +200,11 @@ func (p *pump) hearken(ctx context.Context, answered func()) {
 	c := newCall(ctx, &message{method: "the server's stream"})
 	defer c.stop()
 	e := newEvents(nil, p.MaxMessage)
+	e.skips = true
+	opened := false
 	for pause := retryFirst; ; pause = min(2*pause, mostPause) {
 		some := false
-		resp, err := p.transmit(ctx, errand{method: http.MethodGet, m: &message{}, last: e.last})
+		resp, err := p.transmit(ctx, errand{method: http.MethodGet, m: &message{}, last: e.last, call: c})
 		answered()
 		switch {
 		case ctx.Err() != nil:
@@ -193,17 +212,16 @@ func (p *pump) hearken(ctx context.Context, answered func()) {
 		case err != nil:
 			p.Log("the server's stream: " + err.Error())
 		case streams(resp):
+			opened = true
 			e.again(resp.Body)
-			some, err = p.pour(c, resp.Header, e, resp.Body)
+			some, _ = p.pour(c, resp.Header, e, resp.Body)
 			resp.Body.Close()
-			if errors.Is(err, errTooLong) {
-				p.Log("the server's stream: " + err.Error())
-			}
 		default:
 			discard(resp)
-			if resp.StatusCode < 500 || resp.StatusCode == http.StatusNotImplemented {
-				return // 405: it has none (MCP 2025-11-25, "Listening for Messages from the Server")
+			if none(resp.StatusCode, opened) {
+				return
 			}
+			e.last = "" // perhaps it is that which the server does not take
 		}
 		asked := min(e.retry, p.Throttle)
 		switch {
@@ -216,4 +234,10 @@ func (p *pump) hearken(ctx context.Context, answered func()) {
 			return
 		}
 	}
+}
+
+// none reports whether a status says that the server has no stream to speak on unasked: 405 (MCP 2025-11-25, "Listening
+// for Messages from the Server"), 501, and from a server that has never opened one whatever does not pass.
+func none(status int, opened bool) bool {
+	return status == http.StatusMethodNotAllowed || status == http.StatusNotImplemented || !opened && !passing(status)
 }

@@ -22,6 +22,7 @@ type errand struct {
 	m      *message // what is posted; an empty message with GET and DELETE
 	last   string   // Last-Event-ID
 	call   *call    // whom it is for; nil: nobody waits
+	via    *view    // the session it goes to; nil: the present one
 	final  bool     // a lost session is the answer: no new one is opened for this
 }
 
@@ -34,7 +35,7 @@ const (
 
 // attempts is what one errand has used up.
 type attempts struct {
-	until     time.Time // no attempt begins after this
+	until     time.Time // no attempt begins after this; zero: none has failed on the way
 	pause     time.Duration
 	refused   bool // the token was replaced once
 	reopened  bool // so was the session
@@ -46,13 +47,23 @@ type attempts struct {
 // attempt had no effect: nothing was written, the token was refused, the session was unknown, the server asked to wait
 // or named another address on its own origin; or where a repetition has none (see harmless).
 func (p *pump) transmit(ctx context.Context, e errand) (*http.Response, error) {
-	a := attempts{until: time.Now().Add(p.Patience), pause: retryFirst}
+	a := attempts{pause: retryFirst}
 	for {
 		t, err := p.permit(ctx, Need{})
 		if err != nil {
 			return nil, err
 		}
 		s := p.session.view()
+		if e.via != nil {
+			s = *e.via
+		}
+		if e.call != nil {
+			e.call.away.Store(false)
+			if e.call.dropped.Load() {
+				return nil, context.Canceled
+			}
+			e.call.visit(s)
+		}
 		resp, sent, err := p.try(ctx, e, t, s)
 		var again bool
 		if err != nil {
@@ -92,7 +103,7 @@ func (p *pump) try(ctx context.Context, e errand, t credential.Token, s view) (r
 	trace := &httptrace.ClientTrace{WroteHeaders: func() {
 		wrote.Store(true)
 		if e.call != nil {
-			e.call.settled()
+			e.call.away.Store(true)
 		}
 	}}
 	var body io.Reader
@@ -133,7 +144,18 @@ func (p *pump) lostOnTheWay(ctx context.Context, e errand, a *attempts, sent boo
 		failed.Text = "the connection broke after the request was sent; it was not sent again, because it may have been carried out"
 		return false, failed
 	}
-	if failed.Kind != credential.Network || time.Now().Add(a.pause).After(a.until) || untrusted(err) {
+	if failed.Kind != credential.Network || untrusted(err) {
+		return false, failed
+	}
+	return p.oncemore(ctx, a, failed)
+}
+
+// oncemore rests before another attempt, as long as patience lasts from the first failure on.
+func (p *pump) oncemore(ctx context.Context, a *attempts, failed error) (again bool, _ error) {
+	if a.until.IsZero() {
+		a.until = time.Now().Add(p.Patience)
+	}
+	if time.Now().Add(a.pause).After(a.until) {
 		return false, failed
 	}
 	p.Log("no answer, trying again: " + failed.Error())
@@ -145,13 +167,17 @@ func (p *pump) lostOnTheWay(ctx context.Context, e errand, a *attempts, sent boo
 }
 
 // harmless reports whether an errand may be sent twice: the specification defines these methods as reading, as
-// beginning a session that is then simply not used, or as setting what is set already. A tool may do anything, also
-// one that says it only reads; what is not listed here is taken for a tool.
+// beginning a session that is then simply not used, or as setting what is set already; and a second response to one
+// request has none. A tool may do anything, also one that says it only reads; what is not listed here is taken for a tool.
 func harmless(e errand) bool {
+	if e.m.kind == response {
+		return true
+	}
 	switch e.m.method {
 	case "initialize", "server/discover", "ping", "tools/list", "prompts/list", "prompts/get", "resources/list", "resources/read",
 		"resources/templates/list", "resources/subscribe", "resources/unsubscribe", "completion/complete", "logging/setLevel",
-		"subscriptions/listen", "notifications/initialized":
+		"subscriptions/listen", "notifications/initialized", "notifications/cancelled", "notifications/progress",
+		"notifications/roots/list_changed":
 		return true
 	}
 	return e.method != http.MethodPost
@@ -165,17 +191,28 @@ func (p *pump) judge(ctx context.Context, e errand, a *attempts, t credential.To
 	case status == http.StatusUnauthorized, status == http.StatusForbidden && challenge != "":
 		discard(resp)
 		return p.refused(ctx, a, t, challenge)
-	case status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable:
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != "":
 		return p.throttled(ctx, a, resp)
+	case unready(status) && harmless(e) && e.method == http.MethodPost:
+		if again, _ := p.oncemore(ctx, a, p.fail(credential.Network, "the server answers "+credential.Printable(resp.Status, 60), nil)); again {
+			discard(resp)
+			return true, nil
+		}
+		return false, ctx.Err()
 	case status == http.StatusTemporaryRedirect || status == http.StatusPermanentRedirect:
 		discard(resp)
 		return p.moved(a, resp)
-	case e.final || s.id == "" || e.m.method == "initialize" || a.reopened || !sessionLost(resp):
+	case e.final || s.id == "" || e.m.version >= modern || e.m.method == "initialize" || a.reopened || !sessionLost(e.m, resp):
 		return false, nil
 	}
 	discard(resp)
 	a.reopened = true
 	return true, p.renew(ctx, s)
+}
+
+// unready reports whether a status is that of a proxy whose server is on its way up or down.
+func unready(status int) bool {
+	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
 }
 
 // refused gets another token, once; parallel requests share the question.
