@@ -330,21 +330,3 @@ func bridgeUsage(t *testing.T, bin string) {
 		}
 	}
 }
-
-func TestReadHeaders(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "headers")
-	if err := os.WriteFile(file, []byte("X-Key: from a file\r\nx-other:  two\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	h, err := readHeaders([]string{"Authorization: Basic abc", "@" + file, "X-Key: b"})
-	if err != nil || h.Get("Authorization") != "Basic abc" || strings.Join(h.Values("X-Key"), ",") != "from a file,b" || h.Get("X-Other") != "two" {
-		t.Errorf("%v %v", h, err)
-	}
-	for _, bad := range []string{"", ":", "a b: c", "A", "A: b\rc", "Host: h", "content-type: x", "@" + file + "x"} {
-		if _, err := readHeaders([]string{bad}); err == nil {
-			t.Errorf("%q is taken", bad)
-		} else if strings.Contains(err.Error(), "b\rc") {
-			t.Error("the value is in the error")
-		}
-	}
-}

@@ -3,9 +3,11 @@ package core
 import (
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
+	"github.com/mcp-credential/mcp-credential/cmd/call"
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
@@ -29,7 +31,20 @@ func openJournal(path string, verbose bool, stderr io.Writer) (*journal, error) 
 	if j.file, err = os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
 		return nil, credential.Fail(credential.BadInput, "the log file cannot be written", err)
 	}
+	if err := shut(j.file); err != nil {
+		call.Say(j, "warning: others can read this log: "+err.Error())
+	}
 	return j, nil
+}
+
+// shut closes a file that was there before to everybody else. Windows has no such modes, and what is no file, such as
+// /dev/stderr, is not ours to close.
+func shut(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil || runtime.GOOS == "windows" || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	return file.Chmod(0o600)
 }
 
 func (j *journal) wanted() bool { return j.file != nil || j.err != nil }

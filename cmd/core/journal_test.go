@@ -1,0 +1,43 @@
+package core
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+)
+
+// A log file that was there before keeps its lines, and is closed to others where the system has modes for that.
+func TestJournalClosesItsFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(path, []byte("before\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	j, err := openJournal(path, false, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j.close()
+	text, _ := os.ReadFile(path)
+	info, err := os.Stat(path)
+	if err != nil || string(text) != "before\n" || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v %q", err, info.Mode(), text)
+	}
+}
+
+// What is no file keeps its mode.
+func TestJournalLeavesDevicesAlone(t *testing.T) {
+	before, err := os.Stat(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := openJournal(os.DevNull, false, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.close()
+	if after, err := os.Stat(os.DevNull); err != nil || after.Mode() != before.Mode() {
+		t.Errorf("%v: %v, then %v", err, before.Mode(), after.Mode())
+	}
+}
