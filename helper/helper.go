@@ -95,7 +95,9 @@ type Helper struct {
 	Cache    *cache.Store
 	Book     state.Book
 	Settings func(serverURL string) Settings
-	Config   func() (size, mtime int64) // stamp of the configuration file, for pointers
+	// Config is the stamp of the configuration that Settings speak for, taken before it was read. Pointers carry it: one that
+	// was resolved from an older configuration must not look like one of the present.
+	Config func() (size, mtime int64)
 
 	Keychain func(ctx context.Context, store string) (Keychain, error) // store "" is the configured or preferred one
 	Source   func(name string) (Refresher, error)

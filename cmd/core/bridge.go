@@ -128,7 +128,7 @@ func (c bridgeCmd) authorize(b *bridge.Config, w *wiring, s streams, server stri
 	q := machineFlags{ClientID: c.ClientID, Identity: c.Identity, Tenant: c.Tenant, Scope: c.Scope}.query(credential.Query{URL: server, Account: c.Account})
 	c.overlay(w, server)
 	b.Tokens = newBridgeTokens(w, q)
-	if !w.prompt("", server) || w.broken != nil {
+	if !w.prompt("", server) {
 		return nil
 	}
 	other, err := wire(c.common, s) // of its own: a sign-in takes minutes, in which tokens are asked for

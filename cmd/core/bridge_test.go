@@ -55,17 +55,24 @@ type bridged struct {
 	stderr bytes.Buffer
 }
 
-// startBridge runs the front with a home of its own, so that nothing of the user's is touched.
-func startBridge(t *testing.T, bin, home string, env []string, args ...string) *bridged {
+// program is a call of the front with a home of its own, so that nothing of the user's is touched.
+func program(t *testing.T, bin, home string, env []string, args ...string) *exec.Cmd {
 	t.Helper()
-	b := &bridged{t: t, lines: make(chan string, 1000)}
-	b.cmd = exec.Command(filepath.Join(bin, "mcp-credential"+suffix()), append([]string{"bridge"}, args...)...)
+	cmd := exec.Command(filepath.Join(bin, "mcp-credential"+suffix()), args...)
 	passphrase := filepath.Join(home, "passphrase")
 	if err := os.WriteFile(passphrase, []byte("only for tests\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b.cmd.Env = append([]string{"HOME=" + home, "USERPROFILE=" + home, "PATH=" + os.Getenv("PATH"), "SYSTEMROOT=" + os.Getenv("SYSTEMROOT"), "MCPCRED_HOME=" + filepath.Join(home, "cred"),
+	cmd.Env = append([]string{"HOME=" + home, "USERPROFILE=" + home, "PATH=" + os.Getenv("PATH"), "SYSTEMROOT=" + os.Getenv("SYSTEMROOT"), "MCPCRED_HOME=" + filepath.Join(home, "cred"),
 		"MCPCRED_STORE=file", "MCPCRED_PASSPHRASE_FILE=" + passphrase}, env...)
+	return cmd
+}
+
+// startBridge runs a bridge until the end of the test, or of stdin.
+func startBridge(t *testing.T, bin, home string, env []string, args ...string) *bridged {
+	t.Helper()
+	b := &bridged{t: t, lines: make(chan string, 1000)}
+	b.cmd = program(t, bin, home, env, append([]string{"bridge"}, args...)...)
 	b.cmd.Stderr = &b.stderr
 	out, err := b.cmd.StdoutPipe()
 	if err == nil {
@@ -180,6 +187,7 @@ func TestBridgeProgram(t *testing.T) {
 	t.Run("elicitation", func(t *testing.T) { bridgeElicits(t, bin) })
 	t.Run("network", func(t *testing.T) { bridgeNetwork(t, bin) })
 	t.Run("usage", func(t *testing.T) { bridgeUsage(t, bin) })
+	t.Run("configuration", func(t *testing.T) { bridgeRereads(t, bin) })
 }
 
 // From the first sign-in on, calls every 100 ms outlive many access tokens without one failure, one refused token or a

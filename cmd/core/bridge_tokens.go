@@ -19,30 +19,31 @@ import (
 // lock in a process of its own, which outlives the bridge. It asks nobody; only that process may, ahead of the end of a
 // sign-in, while its token still serves.
 type bridgeTokens struct {
-	mu     sync.Mutex // a wiring serves one goroutine at a time
-	w      *wiring
-	query  credential.Query
-	renews bool // a refresh ahead of time may offer a sign-in
+	warm  helper.Warm // needs no lock: nothing in it depends on what the configuration says
+	mu    sync.Mutex  // a wiring serves one goroutine at a time
+	w     *wiring
+	query credential.Query
 }
 
 func newBridgeTokens(w *wiring, q credential.Query) *bridgeTokens {
 	w.helper.Reachable = func() bool { return false }
-	return &bridgeTokens{w: w, query: q, renews: w.prompt("", q.URL)}
+	return &bridgeTokens{warm: warm(w.helper, w.present), w: w, query: q}
 }
 
 // Token is bridge.Tokens.
 func (b *bridgeTokens) Token(ctx context.Context, n bridge.Need) (credential.Token, error) {
 	if n == (bridge.Need{}) { // as the front does it: a warm token takes no more than that
-		if t, err := warm(b.w.helper, b.w.helper.Config).Fresh(b.query); err == nil {
+		if t, err := b.warm.Fresh(b.query); err == nil {
 			return t, nil
 		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.w.broken != nil {
+	if err := b.w.reload(); err != nil {
 		return b.fromCache(n)
 	}
-	return answerNeed(ctx, b.w, n, helper.Ask{Query: b.query, Wait: credential.RefreshTotal, Prompt: b.renews})
+	renews := b.w.prompt("", b.query.URL) // a refresh ahead of time may offer a sign-in
+	return answerNeed(ctx, b.w, n, helper.Ask{Query: b.query, Wait: credential.RefreshTotal, Prompt: renews})
 }
 
 // fromCache serves what is cached while the configuration cannot be read, as get does.
@@ -87,7 +88,10 @@ const lookForSignIn = time.Second
 // SignIn is bridge.Person. In the browser it happens in a process of its own, so that a host which loses its patience
 // and ends the bridge does not end the sign-in; an address that the host shows comes from this process.
 func (b *bridgePerson) SignIn(ctx context.Context, n bridge.Need, show bridge.Show) error {
-	ask := helper.Ask{Query: b.query, Prompt: true, Wait: credential.SignInTotal}
+	if err := b.w.reload(); err != nil {
+		return err
+	}
+	ask := helper.Ask{Query: b.query, Prompt: b.w.prompt("", b.query.URL), Wait: credential.SignInTotal}
 	if show != nil {
 		ask.Terminal = true
 		b.w.helper.Person = func() helper.Person { return &shown{person: b.w.person(source.Browser, true), show: show} }

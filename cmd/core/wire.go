@@ -35,6 +35,7 @@ type wiring struct {
 	helper      *helper.Helper
 	dir         home.Dir
 	config      config.Config
+	stamp       stamp // of the file that config was read from
 	broken      error // why the configuration cannot be used; commands but a warm get fail with it
 	wait        time.Duration
 	interactive bool // a person has just typed this command: the keychain may ask to be unlocked
@@ -53,14 +54,11 @@ func wire(c common, s streams) (*wiring, error) {
 	if err := dir.Check(); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	w := &wiring{dir: dir, streams: s, wait: credential.WaitDefault, keychains: map[string]helper.Keychain{}, verbose: c.Verbose}
-	w.config, w.broken = config.Load(dir.File(config.FileName))
-	if d, err := w.config.WaitTime(); err == nil && d > 0 {
-		w.wait = d
-	}
+	w := &wiring{dir: dir, streams: s, verbose: c.Verbose}
+	w.load()
 	w.helper = &helper.Helper{
 		Dir: dir, Cache: cache.Open(dir, HotKeys(dir)), Book: state.Book{Dir: dir},
-		Settings: w.settings, Config: func() (int64, int64) { return call.ConfigStamp(dir.File(config.FileName)) },
+		Settings: w.settings, Config: func() (int64, int64) { return w.stamp.size, w.stamp.mtime },
 		Keychain: w.keychain, Source: w.refresher, Find: w.find, Issuer: w.issuer,
 		Machine: w.machine, KeychainKeys: runtime.GOOS == "darwin",
 		Launch: w.launch, Attended: w.attended, Reachable: func() bool { return browser.Reachable(osGetenv) },
@@ -68,6 +66,34 @@ func wire(c common, s streams) (*wiring, error) {
 		Now:    time.Now, Trace: w.trace, Warn: func(text string) { call.Say(s.err, "warning: "+text) },
 	}
 	return w, nil
+}
+
+// stamp tells one state of the configuration file from another.
+type stamp struct{ size, mtime int64 }
+
+// present is the stamp of the configuration file as it is now. Any goroutine may ask for it.
+func (w *wiring) present() (size, mtime int64) { return call.ConfigStamp(w.dir.File(config.FileName)) }
+
+// load reads the configuration. The stamp is taken first: where the file changes in between, it fits neither state, and
+// what is remembered under it is looked up again.
+func (w *wiring) load() {
+	w.stamp.size, w.stamp.mtime = w.present()
+	w.config, w.broken = config.Load(w.dir.File(config.FileName))
+	w.wait = credential.WaitDefault
+	if d, err := w.config.WaitTime(); err == nil && d > 0 {
+		w.wait = d
+	}
+	w.keychains = map[string]helper.Keychain{} // opened as the configuration says
+}
+
+// reload is load for a process that outlives the configuration it began with, where the file is no longer the one that was
+// read. It returns why the configuration cannot be used. What was set on the wiring and its helper stays.
+func (w *wiring) reload() error {
+	if size, mtime := w.present(); w.stamp != (stamp{size, mtime}) {
+		w.trace("config: the file has changed and is read again")
+		w.load()
+	}
+	return w.broken
 }
 
 func (w *wiring) trace(text string) {
