@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -37,6 +38,9 @@ const idleConnections = 128
 // Run serves the remote server on stdin and stdout until the host ends it.
 func (c bridgeCmd) Run(ctx context.Context, s streams) error {
 	server, err := c.check()
+	if err == nil {
+		err = absolute(&c.CAFile, &c.ClientSecretFile) // detached processes, which get them too, run elsewhere
+	}
 	if err != nil {
 		return err
 	}
@@ -103,6 +107,21 @@ func (c bridgeCmd) check() (string, error) {
 		}
 	}
 	return server, nil
+}
+
+// absolute makes paths of the command line mean the same in every directory. An empty one stays empty.
+func absolute(paths ...*string) error {
+	for _, path := range paths {
+		if *path == "" {
+			continue
+		}
+		full, err := filepath.Abs(*path)
+		if err != nil {
+			return credential.Fail(credential.BadInput, "the working directory cannot be found", err)
+		}
+		*path = full
+	}
+	return nil
 }
 
 // called is the server's name in messages.
