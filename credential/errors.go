@@ -43,6 +43,8 @@ type Error struct {
 	Kind       Kind
 	Text       string
 	Server     string        // the server URL, where the hint should name it
+	Account    string        // the label that was asked for, where the hint should name it
+	Scopes     []string      // what a sign-in that helps has to ask for; StepUp: what the present one lacks
 	Code       string        // the OAuth error code (RFC 6749 section 5.2) or vendor code, where there is one
 	RetryAfter time.Duration // Throttled: how long the server asked us to wait; 0: it did not say
 	Claims     string        // StepUp: what the sign-in has to prove, as JSON for the claims parameter (Entra ID); may be empty

@@ -1,6 +1,8 @@
 package helper
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +65,35 @@ func TestStepUpKeepsWhatWasGranted(t *testing.T) {
 	r.login(Login{})
 	if got := r.subject().account.Scopes; !credential.HasScopes(got, []string{"read", "write"}) || r.signIns != 2 {
 		t.Errorf("a later login lost scopes: %v (%d sign-ins)", got, r.signIns)
+	}
+}
+
+// An error names the account and the scopes that the command in its hint must have.
+func TestErrorsSayWhatASignInIsFor(t *testing.T) {
+	r := newRig(t)
+	r.Reachable = func() bool { return true }
+	r.login(Login{Account: "work"})
+	q := r.query()
+	q.Account = "work"
+	for _, c := range []struct {
+		account string
+		ask     Ask
+		kind    credential.Kind
+		scopes  string
+	}{
+		{"work", Ask{Scopes: []string{"read", "write"}}, credential.StepUp, "write"},
+		{"work", Ask{Scopes: []string{"write"}, Prompt: true}, credential.Prompting, "write"},
+		{"home", Ask{}, credential.NoSignIn, ""},
+		{"home", Ask{Scopes: []string{"write"}}, credential.NoSignIn, ""}, // login gets the same challenge
+		{"home", Ask{Query: credential.Query{Scopes: []string{"admin"}}}, credential.NoSignIn, "admin"},
+	} {
+		c.ask.Query.URL, c.ask.Query.Account, c.ask.Wait = q.URL, c.account, 50*time.Millisecond
+		_, err := r.Get(t.Context(), c.ask)
+		wantKind(t, err, c.kind)
+		var e *credential.Error
+		if !errors.As(err, &e) || e.Account != c.account || strings.Join(e.Scopes, " ") != c.scopes || e.Server != q.URL {
+			t.Errorf("%+v: %+v", c.ask, e)
+		}
 	}
 }
 

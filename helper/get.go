@@ -34,6 +34,26 @@ const (
 // Get answers with a token that can be handed out, from the cache or by a refresh in another process that it waits
 // for, or by a sign-in where the prompt policy allows one. It needs no lock.
 func (h *Helper) Get(ctx context.Context, a Ask) (credential.Token, error) {
+	t, err := h.get(ctx, a)
+	return t, curedBy(err, a.Query.Account, a.Query.Scopes)
+}
+
+// curedBy writes on an error, where it does not say so itself, what a sign-in has to be for that cures it.
+func curedBy(err error, account string, scopes []string) error {
+	var e *credential.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if e.Account == "" && account != "" {
+		e.Account = account
+	}
+	if len(e.Scopes) == 0 && len(scopes) > 0 {
+		e.Scopes = scopes
+	}
+	return err
+}
+
+func (h *Helper) get(ctx context.Context, a Ask) (credential.Token, error) {
 	a.until = time.Now().Add(a.Wait)
 	s, err := h.resolveConfigured(ctx, a.Query)
 	if m, merr := h.machine(a, err); merr != nil {
@@ -51,7 +71,8 @@ func (h *Helper) Get(ctx context.Context, a Ask) (credential.Token, error) {
 		if err := h.foreign(s, lack); err != nil {
 			return credential.Token{}, err
 		}
-		return h.offer(ctx, s, a, h.stepUp(s, lack))
+		t, err := h.offer(ctx, s, a, h.stepUp(s, lack))
+		return t, curedBy(err, "", lack)
 	}
 	t, err := h.read(ctx, s)
 	if kind := credential.KindOf(err); kind >= credential.KeychainLocked {
@@ -100,7 +121,7 @@ func (h *Helper) stepUp(s subject, lack []string) error {
 	for _, scope := range lack {
 		text += " " + credential.Printable(scope, 120)
 	}
-	return h.fail(credential.StepUp, s.server.URL, text)
+	return curedBy(h.fail(credential.StepUp, s.server.URL, text), "", lack)
 }
 
 // read opens the cached token of a subject with the hot key, else with the key from the keychain, which it heats. Only

@@ -1,8 +1,10 @@
 package call
 
 import (
+	"cmp"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -21,26 +23,90 @@ func Say(w io.Writer, text string) {
 	_, _ = io.WriteString(w, prefix+clean(text)+"\n")
 }
 
+// Login is what has to be added to "mcp-credential login URL" here, so that the command cures what it is named for: flags
+// of login, beside those that the error itself calls for. The zero Login adds none.
+type Login struct {
+	Account          string
+	ClientID         string
+	ClientSecretFile string
+	Scopes           []string
+	Home             string
+	NoBrowser        bool // no browser that is opened here is seen by anybody
+}
+
 // Report tells err and what to do about it, and returns the exit code.
-func Report(w io.Writer, err error) int {
+func Report(w io.Writer, err error) int { return Login{}.Report(w, err) }
+
+// Report is the function of that name, with l in the command that it advises.
+func (l Login) Report(w io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	row := rows[credential.KindOf(err)]
 	text := prefix + clean(err.Error()) + "\n"
-	if hint := hint(row.hint, err); hint != "" {
+	if hint := l.Hint(err); hint != "" {
 		text += prefix + hint + "\n"
 	}
 	_, _ = io.WriteString(w, text)
-	return row.code
+	return rows[credential.KindOf(err)].code
 }
 
 // Hint returns what to do about err, as Report says it; "" where there is nothing to say.
-func Hint(err error) string { return hint(rows[credential.KindOf(err)].hint, err) }
+func (l Login) Hint(err error) string {
+	text := rows[credential.KindOf(err)].hint
+	e := &credential.Error{}
+	errors.As(err, &e)
+	wait := "in a moment"
+	if e.RetryAfter > 0 {
+		wait = "in " + e.RetryAfter.String()
+	}
+	return strings.NewReplacer("URL", l.arguments(e), "WAIT", wait).Replace(text)
+}
+
+// arguments are the server of e, or URL where it names none, and the flags that the sign-in there needs.
+func (l Login) arguments(e *credential.Error) string {
+	out := quoted(cmp.Or(clean(e.Server), "URL"), runtime.GOOS)
+	add := func(flag, value string) {
+		between := " "
+		if strings.HasPrefix(value, "-") {
+			between = "=" // or it would be read as a flag
+		}
+		if value != "" {
+			out += " " + flag + between + quoted(clean(value), runtime.GOOS)
+		}
+	}
+	add("--account", cmp.Or(l.Account, e.Account))
+	add("--client-id", l.ClientID)
+	add("--client-secret-file", l.ClientSecretFile)
+	for _, scope := range credential.JoinScopes(l.Scopes, e.Scopes) {
+		add("--scope", scope)
+	}
+	add("--home", l.Home)
+	if l.NoBrowser {
+		out += " --no-browser"
+	}
+	return out
+}
+
+// quoted makes text one word of a command line: for PowerShell on Windows, to which every kind of single quotation mark
+// is one, else for a POSIX shell.
+func quoted(text, goos string) string {
+	plain, quotes := "-_./:%+@,", strings.NewReplacer("'", `'\''`)
+	if goos == "windows" {
+		plain, quotes = `-_./:%+\`, strings.NewReplacer("'", "''", "\u2018", "\u2018\u2018", "\u2019", "\u2019\u2019", "\u201a", "\u201a\u201a", "\u201b", "\u201b\u201b")
+	}
+	special := func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		return !letter && !strings.ContainsRune(plain, r)
+	}
+	if !strings.ContainsFunc(text, special) {
+		return text
+	}
+	return "'" + quotes.Replace(text) + "'"
+}
 
 type row struct {
 	code int
-	hint string // URL stands for the server's URL, WAIT for how long to wait
+	hint string // URL stands for the arguments of login, WAIT for how long to wait
 }
 
 // rows has every kind, with the exit code that docs/protocol.md lists.
@@ -69,22 +135,6 @@ var rows = map[credential.Kind]row{
 	credential.KeychainLocked:  {6, "unlock the keychain (signing in to the desktop does), then try again"},
 	credential.KeychainMissing: {6, "choose one with MCPCRED_STORE: docs/keychains.md"},
 	credential.KeychainBroken:  {6, "check the keychain or choose another with MCPCRED_STORE: docs/keychains.md"},
-}
-
-func hint(text string, err error) string {
-	var e *credential.Error
-	if !errors.As(err, &e) {
-		return text
-	}
-	wait := "in a moment"
-	if e.RetryAfter > 0 {
-		wait = "in " + e.RetryAfter.String()
-	}
-	url := e.Server
-	if url == "" {
-		url = "URL"
-	}
-	return strings.NewReplacer("URL", clean(url), "WAIT", wait).Replace(text)
 }
 
 // clean keeps one event on one line, and a line to its size.

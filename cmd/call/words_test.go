@@ -57,6 +57,45 @@ func TestReportSaysWhatToDo(t *testing.T) {
 	}
 }
 
+// The command that an error names has the flags of whoever asks, and what the error itself calls for.
+func TestHintHasTheFlagsOfASignIn(t *testing.T) {
+	lack := &credential.Error{Kind: credential.StepUp, Server: "https://h/mcp", Account: "asked", Scopes: []string{"a", "b"}}
+	for _, c := range []struct {
+		l    Login
+		err  error
+		want string
+	}{
+		{Login{}, lack, "grant more with: mcp-credential login https://h/mcp --account asked --scope a --scope b"},
+		{Login{Account: "own", Scopes: []string{"b", "c"}, NoBrowser: true}, lack, "grant more with: mcp-credential login https://h/mcp --account own --scope b --scope c --scope a --no-browser"},
+		{Login{ClientID: "-id", ClientSecretFile: "/s", Home: "/h"}, credential.Fail(credential.NoSignIn, "nobody", nil),
+			"sign in with: mcp-credential login URL --client-id=-id --client-secret-file /s --home /h"},
+		{Login{Account: "own"}, &credential.Error{Kind: credential.Throttled, RetryAfter: time.Second}, "try again in 1s"},
+		{Login{Account: "own"}, errors.New("of no kind"), ""},
+	} {
+		if got := c.l.Hint(c.err); got != c.want {
+			t.Errorf("got %q\nwant %q", got, c.want)
+		}
+	}
+}
+
+func TestQuoted(t *testing.T) {
+	for _, c := range [][3]string{ // what, for a POSIX shell, for PowerShell
+		{"https://h:1/mcp", "https://h:1/mcp", "https://h:1/mcp"},
+		{"https://h/mcp?a=1&b=$x", "'https://h/mcp?a=1&b=$x'", "'https://h/mcp?a=1&b=$x'"},
+		{"ann@example.com", "ann@example.com", "'ann@example.com'"},
+		{"it's", `'it'\''s'`, "'it''s'"},
+		{"it\u2019s", "'it\u2019s'", "'it\u2019\u2019s'"},
+		{`C:\a b`, `'C:\a b'`, `'C:\a b'`},
+		{`C:\a`, `'C:\a'`, `C:\a`},
+		{"~/x", "'~/x'", "'~/x'"},
+		{"`id`", "'`id`'", "'`id`'"},
+	} {
+		if posix, windows := quoted(c[0], "linux"), quoted(c[0], "windows"); posix != c[1] || windows != c[2] {
+			t.Errorf("%s: %s and %s, not %s and %s", c[0], posix, windows, c[1], c[2])
+		}
+	}
+}
+
 // A server's words end up in errors: they must not forge lines or drive the terminal (CVE-2024-50349).
 func TestOneEventIsOneLine(t *testing.T) {
 	var out strings.Builder

@@ -67,12 +67,19 @@ func (c bridgeCmd) Run(ctx context.Context, s streams) error {
 	}
 	b := bridge.Config{
 		URL: server, Name: c.called(w, server), Client: w.client, Headers: headers, In: s.in, Out: s.out,
-		Log: w.trace, Hint: call.Hint, SignInWait: c.SignInWait,
+		Log: w.trace, Hint: c.hint, SignInWait: c.SignInWait,
 	}
 	if err := c.authorize(&b, w, s, server); err != nil {
 		return err
 	}
 	return bridge.Run(ctx, b)
+}
+
+// hint is what to do about err: a sign-in is for this bridge only with the flags that it has.
+func (c bridgeCmd) hint(err error) string {
+	return call.Login{
+		Account: c.Account, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Scopes: c.Scope, Home: c.Home, NoBrowser: unseen(),
+	}.Hint(err)
 }
 
 // client makes the HTTP client of this process. A proxy that was named serves for everything but this machine.

@@ -3,11 +3,66 @@ package core
 import (
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 )
+
+// advised takes the command that an error names apart into its arguments.
+func advised(t *testing.T, r reply) []string {
+	t.Helper()
+	if r.Error == nil {
+		t.Fatalf("no error: %+v", r)
+	}
+	_, command, found := strings.Cut(r.Error.Message, "with: mcp-credential ")
+	if !found {
+		t.Fatalf("no command in %q", r.Error.Message)
+	}
+	return strings.Fields(command)
+}
+
+// What an error says to run signs in to what the bridge asks for, also where no browser can be opened.
+func bridgeHints(t *testing.T, bin string) {
+	w := world(t, fakeworld.Options{})
+	home := t.TempDir()
+	other := filepath.Join(home, "other")
+	b := startBridge(t, bin, home, nil, w.ServerURL(), "--account", "work", "--client-id", fakeworld.PublicClient, "--scope", "mcp:write", "--home", other)
+	b.hello("{}")
+	command := advised(t, b.next())
+	want := []string{"login", w.ServerURL(), "--account", "work", "--client-id", fakeworld.PublicClient, "--scope", "mcp:write", "--home", other, "--no-browser"}
+	if runtime.GOOS != "windows" && strings.Join(command, " ") != strings.Join(want, " ") { // there a path may need quotes
+		t.Errorf("got %q, want %q", command, want)
+	}
+	succeed(t, bin, home, []string{"BROWSER=" + filepath.Join(bin, "fakebrowser"+suffix())}, want[:len(want)-1]...)
+	b.hello("{}")
+	b.ready()
+}
+
+// A tool that wants more than was granted: the command names what is missing, and grants it.
+func bridgeStepsUp(t *testing.T, bin string) {
+	w := world(t, fakeworld.Options{Scopes: []string{"mcp:read", "mcp:admin"}})
+	w.Set(func(k *fakeworld.Knobs) { k.ChallengeScopes = []string{"mcp:read"} })
+	home := t.TempDir()
+	browser := []string{"BROWSER=" + filepath.Join(bin, "fakebrowser"+suffix())}
+	succeed(t, bin, home, browser, "login", w.ServerURL())
+	w.Set(func(k *fakeworld.Knobs) {
+		k.RequireScopes, k.ChallengeScopes = []string{"mcp:admin"}, []string{"mcp:admin"}
+	})
+	b := startBridge(t, bin, home, nil, w.ServerURL())
+	b.hello("{}")
+	command := advised(t, b.next())
+	if want := "login " + w.ServerURL() + " --scope mcp:admin --no-browser"; strings.Join(command, " ") != want && runtime.GOOS == "linux" {
+		t.Errorf("got %q, want %q", command, want)
+	}
+	w.Set(func(k *fakeworld.Knobs) { k.ChallengeScopes = []string{"mcp:read"} }) // what a server without a token is told is not more
+	succeed(t, bin, home, browser, "login", w.ServerURL(), "--scope", "mcp:admin")
+	b.hello("{}")
+	b.ready()
+}
 
 // relative returns path as seen from the directory of this test, which the bridge has too and the processes that it
 // starts do not.
@@ -61,5 +116,17 @@ func TestAbsolute(t *testing.T) {
 	before := full
 	if err := absolute(&full, &empty, &name); err != nil || full != before || empty != "" || !filepath.IsAbs(name) || filepath.Base(name) != "b" {
 		t.Errorf("%v %q %q %q", err, full, empty, name)
+	}
+}
+
+func TestBridgeHintHasItsFlags(t *testing.T) {
+	t.Setenv("BROWSER", os.Args[0])
+	c := bridgeCmd{Account: "work", ClientSecretFile: "/etc/a", Scope: []string{"a", "b"}}
+	got := c.hint(&credential.Error{Kind: credential.StepUp, Server: somewhere, Scopes: []string{"b", "c"}})
+	if want := "grant more with: mcp-credential login " + somewhere + " --account work --client-secret-file /etc/a --scope a --scope b --scope c"; got != want {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+	if got := c.hint(credential.Fail(credential.Network, "away", nil)); strings.Contains(got, "login") {
+		t.Error(got)
 	}
 }

@@ -188,6 +188,8 @@ func TestBridgeProgram(t *testing.T) {
 	t.Run("network", func(t *testing.T) { bridgeNetwork(t, bin) })
 	t.Run("usage", func(t *testing.T) { bridgeUsage(t, bin) })
 	t.Run("configuration", func(t *testing.T) { bridgeRereads(t, bin) })
+	t.Run("hint", func(t *testing.T) { bridgeHints(t, bin) })
+	t.Run("step-up", func(t *testing.T) { bridgeStepsUp(t, bin) })
 	t.Run("paths", func(t *testing.T) { bridgePaths(t, bin) })
 	t.Run("secret", func(t *testing.T) { bridgeSecret(t, bin) })
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/cmd/call"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/browser"
 	"github.com/mcp-credential/mcp-credential/internal/busguard"
 )
 
@@ -69,7 +70,7 @@ func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.
 	}()
 	s := streams{program: program, in: stdin, out: stdout, err: stderr}
 	if c, ok := plainBridge(args); ok {
-		return call.Report(stderr, c.Run(ctx, s))
+		return report(stderr, "", c.Run(ctx, s))
 	}
 	parser, err := kong.New(model(args), kong.Name(call.Program), kong.Description(about), kong.Writers(stdout, stderr),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
@@ -85,8 +86,24 @@ func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.
 		return call.Report(stderr, credential.Fail(credential.Usage, "the command line is wrong", unwrapParse(err)))
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return call.Report(stderr, parsed.Run(s))
+	home := parsed.Selected().Target.FieldByName("Home")
+	err = parsed.Run(s)
+	if !home.IsValid() { // version
+		return call.Report(stderr, err)
+	}
+	return report(stderr, home.String(), err)
 }
+
+// report tells the error of a command that was given a home, or none.
+func report(stderr io.Writer, home string, err error) int {
+	if err == nil {
+		return 0
+	}
+	return call.Login{Home: home, NoBrowser: unseen()}.Report(stderr, err)
+}
+
+// unseen reports whether a person at this command line would see no browser that is opened from it.
+func unseen() bool { return !browser.Reachable(osGetenv) }
 
 // plainBridge reads the command line that most hosts start a bridge with: a URL and nothing else. Hosts wait for it, and
 // kong's part in that is 0.7 ms.

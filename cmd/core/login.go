@@ -51,17 +51,17 @@ func (c loginCmd) Run(ctx context.Context, s streams) error {
 		URL: url, Account: c.Account, Name: c.Name, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Tenant: c.Tenant, Scopes: c.Scope, Anew: c.Force,
 	}, w.person(c.way(), false))
 	if err != nil {
-		return naming(url, err)
+		return naming(url, c.Account, err)
 	}
 	call.Say(s.err, outcome(out))
 	return nil
 }
 
-// naming names the server in an error that does not, so that its hint can be copied.
-func naming(url string, err error) error {
+// naming names the server and the account in an error that does not, so that its hint can be copied.
+func naming(url, account string, err error) error {
 	var e *credential.Error
-	if errors.As(err, &e) && e.Server == "" {
-		e.Server = url
+	if errors.As(err, &e) {
+		e.Server, e.Account = orElse(e.Server, url), orElse(e.Account, account)
 	}
 	return err
 }

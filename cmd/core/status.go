@@ -104,7 +104,7 @@ func tokenWords(l helper.Line, now time.Time) string {
 		}
 		return "sealed; the next get asks the keychain"
 	case helper.StateDead:
-		return "none; sign in again with: mcp-credential login " + plain(l.Server)
+		return "none; " + call.Login{Account: l.Account}.Hint(&credential.Error{Kind: credential.SignInDead, Server: l.Server})
 	}
 	return "none; the next get refreshes it"
 }
