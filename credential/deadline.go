@@ -17,6 +17,7 @@ const (
 	RefreshTotal  = 60 * time.Second       // one detached refresh, retries included
 	SignInTotal   = 10 * time.Minute       // one sign-in, from the first request to the redeemed code
 	PromptRest    = 10 * time.Minute       // cooldown between two sign-ins that get offers for the same sign-in
+	OfferStart    = 10 * time.Second       // a process that was launched to offer a sign-in counts as doing so this long, before it has said so
 	LoopbackGrace = 250 * time.Millisecond // the loopback server lets the browser finish reading the last page
 
 	BridgeSignIn   = 5 * time.Minute  // a bridge's requests wait this long for a person (--sign-in-wait)

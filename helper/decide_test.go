@@ -262,7 +262,7 @@ func TestPromptBudgetIsSharedAndGivenBack(t *testing.T) {
 	if err := r.Offer(t.Context(), Login{URL: testServer}); err != nil {
 		t.Fatal(err)
 	}
-	if r.Book.Marked(promptName(r.query()), r.now, credential.PromptRest) {
+	if r.Book.Marked(r.budgetOf(r.query()).name, r.now, credential.PromptRest) {
 		t.Error("a finished sign-in keeps its budget")
 	}
 	got, err := r.Get(t.Context(), ask)

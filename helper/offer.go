@@ -2,14 +2,17 @@ package helper
 
 import (
 	"context"
+	"errors"
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/state"
 )
 
 // offer deals with a question that only a person can answer, after the prompt policy: never, or one sign-in per sign-in
 // and cooldown across all processes. On a terminal it happens here and now; elsewhere in a detached process, for which
-// the first caller waits as long as it can. cause is what everybody else gets.
+// the first caller waits as long as it can. cause is what everybody else gets, but for those who join: they wait for an
+// offer that is open, and make one themselves when it was lost with its process.
 func (h *Helper) offer(ctx context.Context, s subject, a Ask, cause error) (credential.Token, error) {
 	if !a.Prompt {
 		return credential.Token{}, cause
@@ -18,22 +21,46 @@ func (h *Helper) offer(ctx context.Context, s subject, a Ask, cause error) (cred
 		h.Trace("prompt: nobody can be shown a browser from here")
 		return credential.Token{}, cause
 	}
-	mine, err := h.claimPrompt(a.Query)
-	if err != nil {
-		return credential.Token{}, h.unwritable(err)
+	b := h.budgetOf(a.Query)
+	for {
+		held, how, err := b.claim(ctx, a)
+		switch {
+		case err != nil:
+			return credential.Token{}, h.unwritable(err)
+		case how == vacant:
+			return h.makeOffer(ctx, s, a, held, cause)
+		case how == rests || !a.Join:
+			return credential.Token{}, h.fail(credential.Prompting, a.Query.URL, "a sign-in for "+a.Query.URL+" was offered less than "+credential.PromptRest.String()+" ago")
+		}
+		h.Trace("prompt: waiting for the sign-in that another process offers")
+		if t, err := h.awaitSignIn(ctx, a, s, h.Book.Failure); !errors.Is(err, errLost) {
+			return t, err
+		}
 	}
-	if !mine {
-		return credential.Token{}, h.fail(credential.Prompting, a.Query.URL, "a sign-in for "+a.Query.URL+" was offered less than "+credential.PromptRest.String()+" ago")
+}
+
+// makeOffer makes the offer that was claimed, unless a person has just signed in after all.
+func (h *Helper) makeOffer(ctx context.Context, s subject, a Ask, held *cache.Held, cause error) (credential.Token, error) {
+	b := h.budgetOf(a.Query)
+	if t, ok := h.signedIn(ctx, a, s); ok {
+		b.giveBack(held)
+		return t, nil
 	}
 	extra := credential.JoinScopes(a.Query.Scopes, a.Scopes)
-	if a.Terminal {
+	if held != nil {
+		defer held.Release()
 		return h.offerHere(ctx, a, extra)
 	}
 	h.Trace("prompt: offering one sign-in in a process of its own")
 	if err := h.Launch(offerArgs(a.Query, extra)...); err != nil {
+		b.giveBack(nil)
 		return credential.Token{}, credential.Fail(credential.Internal, "cannot start the sign-in process", err)
 	}
-	return h.awaitSignIn(ctx, a, s)
+	t, err := h.awaitSignIn(ctx, a, s, h.Book.TakeFailure)
+	if errors.Is(err, errLost) {
+		err = cause
+	}
+	return t, err
 }
 
 func offerArgs(q credential.Query, scopes []string) []string {
@@ -50,47 +77,43 @@ func offerArgs(q credential.Query, scopes []string) []string {
 	return args
 }
 
-// claimPrompt takes the right to ask a person about this server and account, once per cooldown.
-func (h *Helper) claimPrompt(q credential.Query) (bool, error) {
-	name := promptName(q)
-	path, err := h.Book.LockPath(name)
+// Offer is a sign-in that a get has claimed the right to and launched this process for. When the person is done, or was
+// never asked because it failed before, the right is given back. How it failed is left for the process that waits.
+func (h *Helper) Offer(ctx context.Context, l Login) error {
+	held, err := h.budgetOf(credential.Query{URL: l.URL, Account: l.Account}).begin(ctx)
 	if err != nil {
-		return false, err
-	}
-	held, ok, err := cache.TryLock(path)
-	if err != nil || !ok {
-		return false, err
+		return err
 	}
 	defer held.Release()
-	h.Book.TakeFailure(name) // of an earlier offer that nobody waited for
-	return h.Book.Mark(name, h.Now(), credential.PromptRest)
+	return h.ask(ctx, l, false)
 }
 
-// promptName names the budget that a question draws on. Scopes do not matter: a server that asks for ever more of them
-// opens no more tabs.
-func promptName(q credential.Query) string {
-	return "prompt-" + credential.SignInID("", "", q.Account, q.URL)
-}
-
-// Offer is a sign-in that a get has claimed the right to. When the person is done, or was never asked because it
-// failed before, the right is given back. How it failed is left for the process that waits.
-func (h *Helper) Offer(ctx context.Context, l Login) error {
-	name := promptName(credential.Query{URL: l.URL, Account: l.Account})
-	who := h.Person()
+// ask asks the person. The caller holds the lock of the budget. A fleeting offer that ends because its process does
+// leaves nothing behind, as if it had been killed.
+func (h *Helper) ask(ctx context.Context, l Login, fleeting bool) error {
+	b := h.budgetOf(credential.Query{URL: l.URL, Account: l.Account})
+	who, began := h.Person(), h.Now()
 	l.offered = true
 	_, err := h.Login(ctx, l, who)
-	if err != nil {
-		_ = h.Book.PutFailure(name, *h.failure(err))
+	if fleeting && errors.Is(ctx.Err(), context.Canceled) {
+		return err
 	}
-	if err == nil || !who.Asked() {
-		h.Book.Unmark(name)
+	if err != nil {
+		_ = h.Book.PutFailure(b.name, *h.failure(err))
+	}
+	switch {
+	case err == nil || !who.Asked():
+		h.Book.Unmark(b.name)
+	case fleeting:
+		_, _ = h.Book.Mark(b.name, began, credential.PromptRest)
 	}
 	return err
 }
 
-// offerHere signs in within this process, whose terminal the person looks at; --wait does not bind a person.
+// offerHere signs in within this process, whose terminal the person looks at, or whose host; --wait does not bind a
+// person.
 func (h *Helper) offerHere(ctx context.Context, a Ask, extra []string) (credential.Token, error) {
-	err := h.Offer(ctx, Login{URL: a.Query.URL, Account: a.Query.Account, ClientID: a.Query.ClientID, Scopes: extra})
+	err := h.ask(ctx, Login{URL: a.Query.URL, Account: a.Query.Account, ClientID: a.Query.ClientID, Scopes: extra}, a.Fleeting)
 	if err != nil {
 		return credential.Token{}, err
 	}
@@ -101,26 +124,44 @@ func (h *Helper) offerHere(ctx context.Context, a Ask, extra []string) (credenti
 	return h.read(ctx, s)
 }
 
-// awaitSignIn waits for the token that the detached sign-in leaves. The sign-in's record comes before the approval of its
-// scopes, and that before the token: until both are new, the old answer is still the one that is found.
-func (h *Helper) awaitSignIn(ctx context.Context, a Ask, old subject) (credential.Token, error) {
+// errLost says that an offer is open no more and has left neither a token nor a failure.
+var errLost = errors.New("the offered sign-in has ended without a word")
+
+// awaitSignIn waits for the token that the sign-in of another process leaves. failure reads how that has failed.
+func (h *Helper) awaitSignIn(ctx context.Context, a Ask, old subject, failure func(name string) (state.Failure, bool)) (credential.Token, error) {
 	ctx, cancel := context.WithDeadline(ctx, a.until)
 	defer cancel()
+	b := h.budgetOf(a.Query)
 	for pause := pollFirst; ; pause = min(pause*5/4, pollMost) {
-		s, err := h.resolve(a.Query)
-		if err == nil && s.signIn.Created.After(old.signIn.Created) && s.server.ApprovedAt.After(old.server.ApprovedAt) {
-			if t, err := h.read(ctx, s); err == nil && a.serves(t, h.Now()) {
-				h.point(a.Query, s)
-				return t, nil
-			}
+		busy := b.busy(ctx) // before the look at what it has left
+		if t, ok := h.signedIn(ctx, a, old); ok {
+			return t, nil
 		}
-		if f, ok := h.Book.TakeFailure(promptName(a.Query)); ok {
+		if f, ok := failure(b.name); ok {
 			e := f.Err()
 			e.Server = a.Query.URL
 			return credential.Token{}, e
+		}
+		if !busy {
+			return credential.Token{}, errLost
 		}
 		if rest(ctx, pause) != nil {
 			return credential.Token{}, h.fail(credential.Prompting, a.Query.URL, "a sign-in for "+a.Query.URL+" is open in the browser and was not finished in "+a.Wait.String())
 		}
 	}
+}
+
+// signedIn looks for the token of a sign-in that is newer than old. The sign-in's record comes before the approval of its
+// scopes, and that before the token: until both are new, the old answer is still the one that is found.
+func (h *Helper) signedIn(ctx context.Context, a Ask, old subject) (credential.Token, bool) {
+	s, err := h.resolve(a.Query)
+	if err != nil || !s.signIn.Created.After(old.signIn.Created) || !s.server.ApprovedAt.After(old.server.ApprovedAt) {
+		return credential.Token{}, false
+	}
+	t, err := h.read(ctx, s)
+	if err != nil || !a.serves(t, h.Now()) {
+		return credential.Token{}, false
+	}
+	h.point(a.Query, s)
+	return t, true
 }

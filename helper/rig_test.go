@@ -26,6 +26,7 @@ type rig struct {
 	*Helper
 	t         *testing.T
 	now       time.Time
+	chain     sync.Mutex // of items
 	items     map[string][]byte
 	setFails  error
 	server    *rotating
@@ -35,6 +36,8 @@ type rig struct {
 	approvals []Proposal
 	noYes     error
 	signIns   int
+	signing   func(context.Context) error // what the person does; nil: signs in
+	unasked   bool                        // the person was shown nothing
 	settings  Settings
 	found     Found
 	reach     bool
@@ -48,7 +51,14 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, wait: 5 * time.Second, now: time.Now().Truncate(time.Second), items: map[string][]byte{}, server: &rotating{life: time.Hour}}
+	r := rigAt(dir)
+	r.t = t
+	return r
+}
+
+// rigAt is a rig in a home that other processes may use too. It has no test.
+func rigAt(dir home.Dir) *rig {
+	r := &rig{wait: 5 * time.Second, now: time.Now().Truncate(time.Second), items: map[string][]byte{}, server: &rotating{life: time.Hour}}
 	r.server.now = func() time.Time { return r.now }
 	r.found = Found{Resource: testServer, Name: "Example", Scopes: []string{"read"}, Source: "oauth",
 		Endpoints: credential.Endpoints{Issuer: testIssuer, Token: testIssuer + "/token", Authorization: testIssuer + "/authorize"}}
@@ -76,10 +86,15 @@ func (r *rig) Approve(p Proposal) error {
 	return r.noYes
 }
 
-func (r *rig) Asked() bool { return r.signIns > 0 }
+func (r *rig) Asked() bool { return r.signIns > 0 && !r.unasked }
 
-func (r *rig) SignIn(_ context.Context, _ string, _ Proposal, t credential.Target) (credential.Answer, error) {
+func (r *rig) SignIn(ctx context.Context, _ string, _ Proposal, t credential.Target) (credential.Answer, error) {
 	r.signIns++
+	if r.signing != nil {
+		if err := r.signing(ctx); err != nil {
+			return credential.Answer{}, err
+		}
+	}
 	client := t.ClientID
 	if client == "" {
 		client = "registered-" + strconv.Itoa(r.signIns)
@@ -121,6 +136,8 @@ type memoryChain struct{ r *rig }
 func (r *rig) keychain() Keychain { return memoryChain{r} }
 
 func (m memoryChain) Get(_ context.Context, id string) ([]byte, error) {
+	m.r.chain.Lock()
+	defer m.r.chain.Unlock()
 	v, ok := m.r.items[id]
 	if !ok {
 		return nil, ErrNoItem
@@ -129,6 +146,8 @@ func (m memoryChain) Get(_ context.Context, id string) ([]byte, error) {
 }
 
 func (m memoryChain) Set(_ context.Context, id, _ string, v []byte) error {
+	m.r.chain.Lock()
+	defer m.r.chain.Unlock()
 	if m.r.setFails != nil {
 		return m.r.setFails
 	}

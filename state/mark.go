@@ -57,6 +57,12 @@ func (b Book) PutFailure(name string, f Failure) error {
 	return b.write(f, "notices", name+".json")
 }
 
+// Failure returns what PutFailure left, and leaves it to whoever takes it.
+func (b Book) Failure(name string) (Failure, bool) {
+	var f Failure
+	return f, b.read(&f, "notices", name+".json") == nil
+}
+
 // TakeFailure returns what PutFailure left and removes it; of many callers one gets it.
 func (b Book) TakeFailure(name string) (Failure, bool) { return take[Failure](b, name) }
 

@@ -137,6 +137,24 @@ func TestNoticeIsTakenOnce(t *testing.T) {
 	}
 }
 
+func TestFailureStaysUntilItIsTaken(t *testing.T) {
+	b, want := book(t), Failure{Kind: credential.Refused.String(), Text: "no", At: time.Now().UTC().Truncate(time.Second)}
+	if f, ok := b.Failure("offer"); ok {
+		t.Errorf("a failure out of nothing: %v", f)
+	}
+	if err := b.PutFailure("offer", want); err != nil {
+		t.Fatal(err)
+	}
+	for i, read := range []func(string) (Failure, bool){b.Failure, b.Failure, b.TakeFailure} {
+		if f, ok := read("offer"); !ok || f != want {
+			t.Errorf("reading %d: %v %v", i, f, ok)
+		}
+	}
+	if f, ok := b.Failure("offer"); ok {
+		t.Errorf("taken, and still there: %v", f)
+	}
+}
+
 func TestWritableSaysWhy(t *testing.T) {
 	b := book(t)
 	if err := b.Writable(); err != nil {
