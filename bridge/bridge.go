@@ -97,8 +97,8 @@ func (c Config) withDefaults() Config {
 }
 
 // Run pumps messages until In ends, Out cannot be written to any more, or ctx ends. The first two end it at once, what
-// is in flight with them; the end of ctx gives requests in flight the time of Farewell to finish. A session is then
-// deleted at the server. Only a failing In is an error.
+// is in flight with them; the end of ctx gives requests in flight the time of Farewell to finish. A sign-in under way is
+// given up, and has that time to clear up; a session is then deleted at the server. Only a failing In is an error.
 func Run(ctx context.Context, c Config) error {
 	life, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -115,7 +115,9 @@ func Run(ctx context.Context, c Config) error {
 		p.calls.wait(p.Farewell)
 	}
 	stop()
+	end := time.Now().Add(p.Farewell)
 	p.calls.wait(p.Farewell)
+	p.door.wait(time.Until(end))
 	p.host.close()
 	p.endSession()
 	return err

@@ -98,6 +98,22 @@ func (d *door) receive(n Need, v *visit) {
 	close(v.done)
 }
 
+// wait waits until the sign-in under way has ended, at most that long.
+func (d *door) wait(most time.Duration) {
+	d.mu.Lock()
+	v := d.visit
+	d.mu.Unlock()
+	if v == nil {
+		return
+	}
+	t := time.NewTimer(most)
+	defer t.Stop()
+	select {
+	case <-v.done:
+	case <-t.C:
+	}
+}
+
 // relent lets a sign-in be offered again: there has been a token since.
 func (d *door) relent() {
 	d.mu.Lock()

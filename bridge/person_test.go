@@ -184,3 +184,40 @@ func TestElicitation(t *testing.T) {
 		})
 	}
 }
+
+// The end of the bridge gives a sign-in up, which then has the time of Farewell to clear up, and no more.
+func TestEndDuringSignIn(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		farewell time.Duration
+		takes    time.Duration
+		clean    bool
+	}{{"clears up", patience, 50 * time.Millisecond, true}, {"does not end", 50 * time.Millisecond, patience, false}} {
+		t.Run(c.name, func(t *testing.T) {
+			f, v, _ := locked(t)
+			came, cleared := make(chan struct{}), make(chan struct{})
+			var clean atomic.Bool
+			g := &guest{come: func(ctx context.Context, _ Need, _ Show) error {
+				close(came)
+				<-ctx.Done()
+				select {
+				case <-cleared:
+				case <-time.After(c.takes):
+					clean.Store(true)
+				}
+				return ctx.Err()
+			}}
+			defer close(cleared)
+			r := run(t, Config{URL: f.url(), Tokens: v, Person: g, Farewell: c.farewell})
+			r.send(call1("1", "x"))
+			if err := wait(t.Context(), came); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			r.finish()
+			if clean.Load() != c.clean || time.Since(began) > patience/2 {
+				t.Errorf("cleared up: %v, after %s", clean.Load(), time.Since(began))
+			}
+		})
+	}
+}
