@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/mcp-credential/mcp-credential/bridge"
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -82,38 +81,33 @@ type bridgePerson struct {
 // Reachable is bridge.Person.
 func (b *bridgePerson) Reachable() bool { return browser.Reachable(osGetenv) }
 
-// lookForSignIn is how often the end of a sign-in is looked for that another process has offered.
-const lookForSignIn = time.Second
-
 // SignIn is bridge.Person. In the browser it happens in a process of its own, so that a host which loses its patience
 // and ends the bridge does not end the sign-in; an address that the host shows comes from this process.
 func (b *bridgePerson) SignIn(ctx context.Context, n bridge.Need, show bridge.Show) error {
 	if err := b.w.reload(); err != nil {
 		return err
 	}
-	ask := helper.Ask{Query: b.query, Prompt: b.w.prompt("", b.query.URL), Wait: credential.SignInTotal}
+	ask := helper.Ask{Query: b.query, Prompt: b.w.prompt("", b.query.URL), Join: true, Wait: credential.SignInTotal}
 	if show != nil {
-		ask.Terminal = true
-		b.w.helper.Person = func() helper.Person { return &shown{person: b.w.person(source.Browser, true), show: show} }
-		b.w.helper.Reachable = func() bool { return true }
+		err := b.hosted(ctx, n, ask, show)
+		if !errors.Is(err, bridge.ErrNotShown) || !b.Reachable() {
+			return err
+		}
 	}
 	_, err := answerNeed(ctx, b.w, n, ask)
-	if credential.KindOf(err) != credential.Prompting {
-		return err
-	}
-	ask.Prompt = false
-	for {
-		timer := time.NewTimer(lookForSignIn)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return err
-		case <-timer.C:
-		}
-		if _, err := answerNeed(ctx, b.w, n, ask); err == nil {
-			return nil
-		}
-	}
+	return err
+}
+
+// hosted signs in by an address that the host shows.
+func (b *bridgePerson) hosted(ctx context.Context, n bridge.Need, ask helper.Ask, show bridge.Show) error {
+	h := b.w.helper
+	person, reachable := h.Person, h.Reachable
+	defer func() { h.Person, h.Reachable = person, reachable }()
+	h.Person = func() helper.Person { return &shown{person: b.w.person(source.Browser, true), show: show} }
+	h.Reachable = func() bool { return true }
+	ask.Terminal, ask.Fleeting = true, true
+	_, err := answerNeed(ctx, b.w, n, ask)
+	return err
 }
 
 // shown is a person whom the host shows addresses to.
@@ -141,9 +135,7 @@ func (s *shown) SignIn(ctx context.Context, name string, _ helper.Proposal, t cr
 func (s *shown) OpenURL(ctx context.Context, url string) error {
 	open := func(url string) error {
 		err := s.show(ctx, url)
-		if errors.Is(err, bridge.ErrNotShown) && browser.Reachable(osGetenv) {
-			return browser.Open(ctx, url, osGetenv)
-		}
+		s.asked = s.asked || !errors.Is(err, bridge.ErrNotShown)
 		return err
 	}
 	if s.proposal.Approved {
