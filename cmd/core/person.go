@@ -114,7 +114,7 @@ func (p *person) OpenURL(ctx context.Context, url string) error {
 	}
 	open := func(url string) error {
 		err := browser.Open(ctx, url, osGetenv)
-		p.asked = p.asked || err == nil || ctx.Err() != nil || ctx.Err() != nil // ended while opening: the person was quicker
+		p.asked = p.asked || err == nil || ctx.Err() != nil // ended while opening: the person was quicker
 		return err
 	}
 	p.wait("waiting for the sign-in in the browser")
