@@ -41,8 +41,8 @@ func (b *bridged) elicited() reply {
 func (b *bridged) fails(server, why string) {
 	b.t.Helper()
 	r := b.next()
-	if r.Error == nil || !strings.Contains(r.Error.Message, why) || !strings.HasSuffix(r.Error.Message, "sign in with: mcp-credential login "+server) {
-		b.t.Fatalf("%+v", r)
+	if r.Error == nil || !strings.Contains(r.Error.Message, why) || !strings.Contains(r.Error.Message, "sign in with: mcp-credential login "+server) {
+		b.t.Fatalf("%+v: %+v", r, r.Error)
 	}
 }
 
