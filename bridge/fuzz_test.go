@@ -101,10 +101,7 @@ func FuzzLines(f *testing.F) {
 	f.Add(strings.Repeat("x", 70000)+"\ny", uint16(60000))
 	f.Fuzz(func(t *testing.T, data string, max uint16) {
 		var got []string
-		err := readLines(strings.NewReader(data), int(max)+1, func(b []byte) { got = append(got, string(b)) }, func(start []byte) {
-			if prefixID(start); len(start) == 0 {
-				t.Fatal("nothing of a long line was kept")
-			}
+		err := readLines(strings.NewReader(data), int(max)+1, func(b []byte) { got = append(got, string(b)) }, func(*skim) {
 			got = append(got, "too long")
 		})
 		var want []string
@@ -116,6 +113,34 @@ func FuzzLines(f *testing.F) {
 		}
 		if err != nil || !slices.Equal(got, want) {
 			t.Fatalf("%q, %v, want %q", got, err, want)
+		}
+	})
+}
+
+// What is skimmed of a message is what peek reads of it, however it comes in pieces.
+func FuzzSkim(f *testing.F) {
+	for _, line := range longLines {
+		f.Add(line, uint8(3))
+	}
+	f.Add(`{"id":"a\\\"","method":"x"}`, uint8(1))
+	f.Add(`[{"id":1,"method":"x"}]`, uint8(2))
+	f.Fuzz(func(t *testing.T, line string, size uint8) {
+		var s skim
+		for piece := range slices.Chunk([]byte(line), int(size)+1) {
+			_, _ = s.Write(piece)
+		}
+		if len(s.word) > maxID+1 {
+			t.Fatalf("%d bytes are kept", len(s.word))
+		}
+		m, err := peek([]byte(line))
+		if err != nil || m.kind == batch || m.kind == response || strings.Contains(line, "\\u") || len(m.id) > maxID {
+			return
+		}
+		if m.id != nil && (m.id[0] == '{' || m.id[0] == '[') {
+			return
+		}
+		if id, ok := s.owed(); ok != (m.kind == request) || string(id) != string(m.id) {
+			t.Fatalf("%s, %v is skimmed of %s", id, ok, line)
 		}
 	})
 }

@@ -36,22 +36,26 @@ func (h *host) send(msg []byte) {
 // close ends the writing. It does not wait for a write that the host holds up.
 func (h *host) close() { h.closed.Store(true) }
 
-// readLines hands on each line of r until its end. A line that is longer than max is read to its end and dropped;
-// tooLong gets its beginning.
-func readLines(r io.Reader, max int, line func([]byte), tooLong func(start []byte)) error {
+// readLines hands on each line of r until its end. A line that is longer than max is dropped; tooLong gets what was seen
+// of it, at its end.
+func readLines(r io.Reader, max int, line func([]byte), tooLong func(*skim)) error {
 	in := bufio.NewReaderSize(r, 64<<10)
 	g := gather{max: max}
 	for {
 		part, err := in.ReadSlice('\n')
-		_, werr := g.Write(part)
+		n, werr := g.Write(part)
 		switch {
 		case werr != nil:
-			start := g.pieces[0]
-			g = gather{max: max}
-			tooLong(start)
-			if errors.Is(err, bufio.ErrBufferFull) {
-				err = dropLine(in)
+			var seen skim
+			for _, piece := range g.pieces {
+				_, _ = seen.Write(piece)
 			}
+			_, _ = seen.Write(part[n:])
+			g = gather{max: max}
+			if errors.Is(err, bufio.ErrBufferFull) {
+				err = skimLine(in, &seen)
+			}
+			tooLong(&seen)
 		case errors.Is(err, bufio.ErrBufferFull):
 			err = nil
 			continue
@@ -67,9 +71,10 @@ func readLines(r io.Reader, max int, line func([]byte), tooLong func(start []byt
 	}
 }
 
-func dropLine(in *bufio.Reader) error {
+func skimLine(in *bufio.Reader, seen *skim) error {
 	for {
-		_, err := in.ReadSlice('\n')
+		part, err := in.ReadSlice('\n')
+		_, _ = seen.Write(part)
 		if !errors.Is(err, bufio.ErrBufferFull) {
 			return err
 		}

@@ -1,9 +1,6 @@
 package bridge
 
-import (
-	"bytes"
-	"errors"
-)
+import "errors"
 
 // kind is what a JSON-RPC message is.
 type kind int
@@ -119,26 +116,4 @@ func key(id []byte) string {
 		return `"` + s
 	}
 	return string(id)
-}
-
-// prefixID finds the id in the beginning of a message that is too long to keep, nil where it is not there.
-func prefixID(start []byte) []byte {
-	at := bytes.Index(start, []byte(`"id"`))
-	if at < 0 {
-		return nil
-	}
-	i := skipSpace(start, at+len(`"id"`))
-	if i >= len(start) || start[i] != ':' {
-		return nil
-	}
-	i = skipSpace(start, i+1)
-	end := bytes.IndexAny(start[min(i, len(start)):], ",}")
-	if end < 0 {
-		return nil
-	}
-	id, ok := tidy(bytes.Clone(start[i : i+end]))
-	if !ok || len(id) > 200 || id[0] == '{' || id[0] == '[' {
-		return nil
-	}
-	return id
 }

@@ -45,7 +45,8 @@ func closed() chan struct{} {
 	return c
 }
 
-// fromHost takes one line of the host and returns at once; everything that waits happens in a goroutine of its own.
+// fromHost takes one line of the host and returns at once; everything that waits happens in a goroutine of its own, also
+// for a host that does not read: the end of its lines must still be seen.
 // initialize and notifications/initialized are passed before anything that follows them, and notifications in their
 // order; requests run side by side.
 func (p *pump) fromHost(line []byte) {
@@ -54,10 +55,10 @@ func (p *pump) fromHost(line []byte) {
 	case len(bytes.Trim(line, space)) == 0:
 		return
 	case errors.Is(err, errNotJSON):
-		p.host.send(failure(nil, codeParse, "the line is not JSON", nil))
+		go p.host.send(failure(nil, codeParse, "the line is not JSON", nil))
 		return
 	case err != nil:
-		p.host.send(failure(m.id, codeInvalid, "the line is not a JSON-RPC message", nil))
+		go p.host.send(failure(m.id, codeInvalid, "the line is not a JSON-RPC message", nil))
 		return
 	case m.kind == response && p.asked.take(m):
 		return
@@ -111,9 +112,11 @@ func inTurn(ctx context.Context, before <-chan struct{}) {
 	_ = wait(ctx, before)
 }
 
-func (p *pump) tooLong(start []byte) {
+func (p *pump) tooLong(seen *skim) {
 	p.Log("the host sent a line that is too long")
-	p.host.send(failure(prefixID(start), codeInvalid, "the message is larger than the bridge takes", nil))
+	if id, ok := seen.owed(); ok {
+		go p.host.send(failure(id, codeInvalid, "the message is larger than the bridge takes", nil))
+	}
 }
 
 // pass brings one message to the server and what comes of it to the host.

@@ -24,7 +24,7 @@ var layout = map[string][]string{
 	"internal/home":       {"credential"},
 	"internal/loopback":   {"credential"},
 	"internal/microsoft":  {"credential"},
-	"internal/webclient":  {"credential"},
+	"internal/webclient":  {"credential", sys},
 
 	// The front's world.
 	"protocol":           {"credential"},

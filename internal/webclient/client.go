@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -54,7 +56,7 @@ func New(o Options) (*http.Client, error) {
 	}
 	transport := &http.Transport{
 		Proxy:                  o.Proxy,
-		DialContext:            (&net.Dialer{Timeout: credential.HTTPConnect}).DialContext,
+		DialContext:            dialer().DialContext,
 		TLSHandshakeTimeout:    credential.HTTPConnect,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		ForceAttemptHTTP2:      true,
@@ -67,6 +69,24 @@ func New(o Options) (*http.Client, error) {
 		Transport:     named{next: transport, agent: agent(o.Version)},
 		CheckRedirect: checkRedirect,
 	}, nil
+}
+
+// A peer that is gone, as after a sleep of this machine or of a router's table, is given up after peerTimeout: keepalive
+// finds it on a connection that is silent, the timeout for unacknowledged data on one that a request was just written to,
+// where the system's own takes a quarter of an hour.
+const peerTimeout = 30 * time.Second
+
+func dialer() *net.Dialer {
+	return &net.Dialer{
+		Timeout:         credential.HTTPConnect,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: peerTimeout / 2, Interval: peerTimeout / 6, Count: 3},
+		ControlContext: func(_ context.Context, network, _ string, c syscall.RawConn) error {
+			if strings.HasPrefix(network, "tcp") {
+				_ = c.Control(func(fd uintptr) { giveUp(fd, peerTimeout) }) // a system without the option has its own limit
+			}
+			return nil
+		},
+	}
 }
 
 func agent(version string) string {
