@@ -5,8 +5,10 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/bridge"
@@ -66,12 +68,17 @@ func (c bridgeCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	b := bridge.Config{
-		URL: server, Name: c.called(w, server), Client: w.client, Headers: headers, In: s.in, Out: s.out,
+		URL: server, Name: c.called(w, server), Client: w.client, Headers: headers, In: polled(s.in), Out: s.out,
 		Log: w.trace, Hint: c.hint, SignInWait: c.SignInWait,
 	}
 	if err := c.authorize(&b, w, s, server); err != nil {
 		return err
 	}
+	if out, ok := s.out.(*os.File); ok {
+		b.Out = polled(out)
+	}
+	// A host that has gone is a failed write, not the end of this process, which has a session to close.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	return bridge.Run(ctx, b)
 }
 

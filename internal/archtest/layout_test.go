@@ -52,7 +52,7 @@ var layout = map[string][]string{
 	"cmd/core": {
 		"bridge", "cache", "cache/keychain", "cmd/call", "config", "credential", "discovery", "helper", "internal/browser", "internal/busguard",
 		"internal/detach", "internal/home", "internal/loopback", "internal/microsoft", "internal/webclient", "source", "source/entra", "source/oauth", "state",
-		"github.com/alecthomas/kong", "golang.org/x/term",
+		"github.com/alecthomas/kong", "golang.org/x/term", sys,
 	},
 	"cmd/mcp-credential-core": {"cmd/core"},
 
