@@ -73,3 +73,12 @@ func needsPerson(err error) bool {
 	}
 	return false
 }
+
+// forGood reports whether what failed with err will fail again until a person or another token changes that.
+func forGood(err error) bool {
+	switch credential.KindOf(err) {
+	case credential.BadInput, credential.Refused, credential.Misconfigured, credential.Hostile:
+		return true
+	}
+	return needsPerson(err)
+}

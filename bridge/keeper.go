@@ -22,7 +22,8 @@ type keeper struct {
 	held    credential.Token
 	look    time.Time // not before this: a background question, or one to a server that needs no token
 	free    bool      // the last answer was that no token is known to be needed
-	forced  time.Time // when a refused token was last replaced
+	tried   trials    // what new tokens have not satisfied
+	next    chan struct{}
 	flights map[string]*flight
 }
 
@@ -35,14 +36,14 @@ type flight struct {
 
 // The paces of asking without need.
 const (
-	lookRest  = 250 * time.Millisecond // between two background questions
-	freeRest  = time.Second            // while no token is known to be needed
-	forceRest = 5 * time.Second        // a token that is refused so soon after its refresh is not refreshed again
-	mindRest  = 20 * time.Second       // between two looks at the clock
+	lookRest = 250 * time.Millisecond // between two background questions
+	freeRest = time.Second            // while no token is known to be needed
+	mindRest = 20 * time.Second       // between two looks at the clock
 )
 
 func newKeeper(p *pump) *keeper {
-	k := &keeper{life: p.life, now: p.Now, patience: p.Patience, flights: map[string]*flight{}, arrived: p.tokenArrived}
+	k := &keeper{life: p.life, now: p.Now, patience: p.Patience, arrived: p.tokenArrived}
+	k.flights, k.tried, k.next = map[string]*flight{}, trials{}, make(chan struct{})
 	if p.Tokens != nil {
 		k.ask = p.Tokens.Token
 	}
@@ -75,24 +76,57 @@ func (k *keeper) token(ctx context.Context) (credential.Token, error) {
 }
 
 // replace returns a token other than the refused one, which it gets by one question however many requests were refused.
+// A demand that the last new token has not satisfied rests before the next one is asked for.
 func (k *keeper) replace(ctx context.Context, n Need) (credential.Token, error) {
 	k.mu.Lock()
-	held, soon := k.held, k.now().Sub(k.forced) < forceRest
+	held, now := k.held, k.now()
+	rests := !n.Refused.IsZero() && held.Access.Equal(n.Refused) && k.tried.rests(demandOf(n.Challenge), now)
 	k.mu.Unlock()
-	if !held.Access.IsZero() && !held.Access.Equal(n.Refused) && held.Valid(k.now()) {
+	switch {
+	case overtaken(held, n.Refused, now):
 		return held, nil
-	}
-	if soon && !n.Refused.IsZero() && held.Access.Equal(n.Refused) {
+	case rests:
 		return credential.Token{}, errRefusedAgain
 	}
 	return k.fetch(ctx, n)
+}
+
+// overtaken reports whether held has taken the place of a token that was refused.
+func overtaken(held credential.Token, refused credential.Secret, now time.Time) bool {
+	return !held.Access.Equal(refused) && held.Valid(now)
+}
+
+// overtook is overtaken for a request that may simply be sent again.
+func (k *keeper) overtook(refused credential.Secret) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return overtaken(k.held, refused, k.now())
+}
+
+// satisfied forgets demands that a request has met with the token that it left with.
+func (k *keeper) satisfied(demands []demand) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, d := range demands {
+		delete(k.tried, d)
+	}
+}
+
+// another is closed when a token arrives that is another one than now.
+func (k *keeper) another() <-chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.next
 }
 
 // errRefusedAgain says that the server refuses new tokens too.
 var errRefusedAgain = errors.New("refused again")
 
 func (k *keeper) fetch(ctx context.Context, n Need) (credential.Token, error) {
-	name := n.Refused.Fingerprint() + n.Challenge
+	name := ""
+	if n != (Need{}) {
+		name = n.Refused.Fingerprint() + "\n" + demandOf(n.Challenge).asks()
+	}
 	k.mu.Lock()
 	f := k.flights[name]
 	if f == nil {
@@ -122,12 +156,17 @@ func (k *keeper) fly(name string, n Need, f *flight) {
 	if f.err == nil {
 		k.held = f.token
 		if !n.Refused.IsZero() {
-			k.forced = k.now()
+			k.tried.note(demandOf(n.Challenge), k.now())
 		}
+	}
+	other := f.err == nil && !before.Access.Equal(f.token.Access)
+	if other {
+		close(k.next)
+		k.next = make(chan struct{})
 	}
 	k.mu.Unlock()
 	close(f.done)
-	if f.err == nil && !before.Access.Equal(f.token.Access) {
+	if other {
 		k.arrived(!before.Access.IsZero())
 	}
 }
@@ -173,7 +212,7 @@ func (k *keeper) renew(now time.Time) {
 func (k *keeper) forget() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.held, k.free, k.forced = credential.Token{}, false, time.Time{}
+	k.held, k.free, k.tried = credential.Token{}, false, trials{}
 }
 
 // mind looks at the clock as long as the bridge lives: a token is refreshed in its window though nobody calls, and

@@ -192,6 +192,7 @@ const (
 
 // hearken keeps the stream open until ctx ends or the server says that it has none. answered is called once there is an
 // answer of any kind. A server that has had the stream open may refuse it for a while, believing the broken one alive.
+// Where it refuses the token for good, it is asked again with another one only.
 func (p *pump) hearken(ctx context.Context, answered func()) {
 	defer answered()
 	if rest(ctx, giveWay) != nil {
@@ -211,6 +212,10 @@ func (p *pump) hearken(ctx context.Context, answered func()) {
 			return
 		case err != nil:
 			p.Log("the server's stream: " + err.Error())
+			if forGood(err) {
+				_ = wait(ctx, p.keeper.another())
+				pause = retryFirst
+			}
 		case streams(resp):
 			opened = true
 			e.again(resp.Body)

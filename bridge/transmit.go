@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -37,8 +38,9 @@ const (
 type attempts struct {
 	until     time.Time // no attempt begins after this; zero: none has failed on the way
 	pause     time.Duration
-	refused   bool // the token was replaced once
-	reopened  bool // so was the session
+	refused   []demand // for each of these the token was replaced once
+	overtaken int      // as often another request had already replaced it
+	reopened  bool     // the session was replaced once
 	redirects int
 	throttled time.Duration // spent waiting because the server said so
 }
@@ -70,6 +72,9 @@ func (p *pump) transmit(ctx context.Context, e errand) (*http.Response, error) {
 			again, err = p.lostOnTheWay(ctx, e, &a, sent, err)
 		} else {
 			again, err = p.judge(ctx, e, &a, t, s, resp)
+		}
+		if err == nil && !again {
+			p.keeper.satisfied(a.refused)
 		}
 		if err != nil || !again {
 			return resp, err
@@ -186,7 +191,7 @@ func harmless(e errand) bool {
 // judge decides about an answer by its status alone. again says that the errand is to be sent once more; an answer that
 // is neither that nor an error is for deliver.
 func (p *pump) judge(ctx context.Context, e errand, a *attempts, t credential.Token, s view, resp *http.Response) (again bool, err error) {
-	challenge := resp.Header.Get("WWW-Authenticate")
+	challenge := bearer(resp.Header.Values("WWW-Authenticate"))
 	switch status := resp.StatusCode; {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden && challenge != "":
 		discard(resp)
@@ -215,24 +220,37 @@ func unready(status int) bool {
 	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
 }
 
-// refused gets another token, once; parallel requests share the question.
+// maxDemands bounds what a server may want of the token of one request, one after the other: that it is not revoked, and
+// that it has a scope or claims.
+const maxDemands = 2
+
+// refused gets another token, once for each demand; parallel requests share the question.
 func (p *pump) refused(ctx context.Context, a *attempts, t credential.Token, challenge string) (bool, error) {
 	if p.Tokens == nil {
 		return false, p.fail(credential.BadInput, "the server refuses the credentials in the headers that this bridge was given", nil)
 	}
-	if a.refused {
-		return false, p.fail(credential.Refused, "the server refuses the token, and a new one too", nil)
+	if a.overtaken < maxDemands && p.keeper.overtook(t.Access) {
+		a.overtaken++
+		return true, nil
 	}
-	a.refused = true
+	d := demandOf(challenge)
+	if slices.Contains(a.refused, d) || len(a.refused) == maxDemands {
+		return false, p.refusedAgain()
+	}
+	a.refused = append(a.refused, d)
 	if challenge == "" {
 		challenge = "Bearer"
 	}
 	p.Log("the server refuses the token")
 	_, err := p.permit(ctx, Need{Refused: t.Access, Challenge: challenge})
 	if err == errRefusedAgain {
-		err = p.fail(credential.Refused, "the server refuses the token, and a new one too", nil)
+		err = p.refusedAgain()
 	}
 	return err == nil, err
+}
+
+func (p *pump) refusedAgain() error {
+	return p.fail(credential.Refused, "the server refuses the token, and a new one too", nil)
 }
 
 // throttled waits as long as the server asked for, within bounds. Without Retry-After nothing says that the request was
