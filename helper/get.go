@@ -161,7 +161,7 @@ func (h *Helper) readCold(ctx context.Context, s subject) (credential.Token, err
 func (h *Helper) answered(a Ask, s subject, t credential.Token) {
 	h.Trace("cache: a token that is valid for " + t.Left(h.Now()))
 	h.point(a.Query, s)
-	if !t.Due(h.Now()) || h.Attended(s.signIn.Keychain) {
+	if !t.Due(h.Now()) || h.Attended(s.signIn.Keychain) || !a.Prompt && ended(s.signIn, h.Now()) {
 		return
 	}
 	if ready, _ := restarts(h.Book, s.signIn, h.Now()); ready {

@@ -132,18 +132,23 @@ func (h *Helper) refreshLocked(ctx context.Context, r Renewal) error {
 	return h.refreshed(s, answer, key, err)
 }
 
-// hopeless says that only a person can help: there is nothing to refresh from, or it has reached its known end.
-func (h *Helper) hopeless(server string, si state.SignIn) error {
+// ended reports whether only a person can help: there is nothing to refresh from, or it has reached its known end.
+func ended(si state.SignIn, now time.Time) bool {
 	end := si.RefreshExpires
+	return si.Dead != nil || si.NoRefresh || !end.IsZero() && !now.Before(end)
+}
+
+// hopeless is ended in words.
+func (h *Helper) hopeless(server string, si state.SignIn) error {
 	switch {
+	case !ended(si, h.Now()):
+		return nil
 	case si.Dead != nil:
 		return h.fail(credential.SignInDead, server, "the sign-in for "+server+" has ended: "+si.Dead.Reason)
 	case si.NoRefresh:
 		return h.fail(credential.NoSignIn, server, "the access token for "+server+" has expired and there is no refresh token")
-	case !end.IsZero() && !h.Now().Before(end):
-		return h.fail(credential.NoSignIn, server, "the refresh token for "+server+" ended at "+end.Format(time.RFC3339))
 	}
-	return nil
+	return h.fail(credential.NoSignIn, server, "the refresh token for "+server+" ended at "+si.RefreshExpires.Format(time.RFC3339))
 }
 
 // spend redeems the refresh token. When the server refuses it, the keychain is read again: a sibling on another

@@ -270,3 +270,36 @@ func TestTypedPassphraseRefreshesInThisProcess(t *testing.T) {
 		t.Errorf("launched %v: it could not open the keychain", r.launched)
 	}
 }
+
+// A token in its window whose sign-in cannot be refreshed is answered again and again; a process that could do no more
+// than offer a sign-in is started where that is allowed, and once in its cooldown.
+func TestNothingToRefreshFrom(t *testing.T) {
+	for _, end := range []func(r *rig){
+		func(r *rig) { r.server.noRT = true },
+		func(r *rig) { r.server.rtEnd = r.now.Add(80 * time.Minute) },
+	} {
+		r := newRig(t)
+		r.server.life = 100 * time.Minute
+		end(r)
+		r.login(Login{})
+		r.now = r.now.Add(81 * time.Minute)
+		warm := Warm{Cache: r.Cache, Book: r.Book, Now: r.Now, Trace: r.Trace}
+		ask := Ask{Query: r.query(), Wait: time.Second}
+		for _, prompt := range []bool{false, true, true} {
+			ask.Prompt = prompt
+			got, err := r.Get(t.Context(), ask)
+			wantAccess(t, got, err, "access-1")
+			r.now = r.now.Add(2 * time.Second)
+		}
+		if len(r.launched) != 1 || r.launched[0][0] != RefreshCommand {
+			t.Errorf("launched %v", r.launched)
+		}
+		if hit, err := warm.Get(r.query()); err != nil || hit.Due {
+			t.Errorf("the front starts another one: %+v %v", hit, err)
+		}
+		r.now = r.now.Add(credential.PromptRest)
+		if hit, err := warm.Get(r.query()); err != nil || !hit.Due {
+			t.Errorf("after the cooldown none is started: %+v %v", hit, err)
+		}
+	}
+}

@@ -90,8 +90,9 @@ func (w Warm) cold(why string) error {
 }
 
 // restarts claims the right to start one refresh process for the sign-in: at most one a second unless that one has succeeded,
-// none while one is at work and none before the time that the last failure asked for. Losing a race here costs a process that finds nothing
-// to do, never a second token request.
+// none while one is at work and none before the time that the last failure asked for. Where all that it could do is offer
+// a sign-in, it is one in the cooldown of those. Losing a race here costs a process that finds nothing to do, never a
+// second token request.
 func restarts(book state.Book, si state.SignIn, now time.Time) (bool, error) {
 	if si.Resting(now) {
 		return false, nil
@@ -109,7 +110,11 @@ func restarts(book state.Book, si state.SignIn, now time.Time) (bool, error) {
 	if err != nil || running {
 		return false, err
 	}
-	return book.Mark(startMark(si.Work()), now, time.Second)
+	pause := time.Second
+	if ended(si, now) {
+		pause = credential.PromptRest
+	}
+	return book.Mark(startMark(si.Work()), now, pause)
 }
 
 // startMark names the mark of a refresh process that was started and may not have got to its lock yet.
