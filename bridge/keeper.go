@@ -20,9 +20,12 @@ type keeper struct {
 
 	mu      sync.Mutex
 	held    credential.Token
-	look    time.Time // not before this: a background question, or one to a server that needs no token
-	free    bool      // the last answer was that no token is known to be needed
-	tried   trials    // what new tokens have not satisfied
+	look    time.Time         // not before this: a background question, or one to a server that needs no token
+	slow    time.Duration     // from the next look without a new token to the one after it
+	calm    time.Duration     // between looks while no new token is due
+	spurned credential.Secret // the last token that was replaced because a server refused it
+	free    bool              // the last answer was that no token is known to be needed
+	tried   trials            // what new tokens have not satisfied
 	next    chan struct{}
 	flights map[string]*flight
 }
@@ -30,20 +33,23 @@ type keeper struct {
 // flight is one question under way.
 type flight struct {
 	done  chan struct{}
+	held  credential.Token // when the question was asked
 	token credential.Token
 	err   error
 }
 
 // The paces of asking without need.
 const (
-	lookRest = 250 * time.Millisecond // between two background questions
+	lookRest = 250 * time.Millisecond // between the first two background questions for a token that is due
 	freeRest = time.Second            // while no token is known to be needed
-	mindRest = 20 * time.Second       // between two looks at the clock
+	mindRest = 20 * time.Second       // between two looks at the clock and at what other processes have done
+	calmMost = 10 * time.Minute       // ... where each look costs a new token, because none can be kept
 )
 
 func newKeeper(p *pump) *keeper {
 	k := &keeper{life: p.life, now: p.Now, patience: p.Patience, arrived: p.tokenArrived}
 	k.flights, k.tried, k.next = map[string]*flight{}, trials{}, make(chan struct{})
+	k.slow, k.calm = lookRest, mindRest
 	if p.Tokens != nil {
 		k.ask = p.Tokens.Token
 	}
@@ -130,9 +136,7 @@ func (k *keeper) fetch(ctx context.Context, n Need) (credential.Token, error) {
 	k.mu.Lock()
 	f := k.flights[name]
 	if f == nil {
-		f = &flight{done: make(chan struct{})}
-		k.flights[name] = f
-		go k.fly(name, n, f)
+		f = k.begin(name, n)
 	}
 	k.mu.Unlock()
 	if err := wait(ctx, f.done); err != nil {
@@ -141,25 +145,20 @@ func (k *keeper) fetch(ctx context.Context, n Need) (credential.Token, error) {
 	return f.token, f.err
 }
 
+// begin asks. The caller holds mu.
+func (k *keeper) begin(name string, n Need) *flight {
+	f := &flight{done: make(chan struct{}), held: k.held}
+	k.flights[name] = f
+	go k.fly(name, n, f)
+	return f
+}
+
 func (k *keeper) fly(name string, n Need, f *flight) {
 	f.token, f.err = k.persist(n)
 	k.mu.Lock()
 	delete(k.flights, name)
-	k.free = n.Challenge == "" && credential.KindOf(f.err) == credential.NotFound
-	if k.free {
-		k.look = k.now().Add(freeRest)
-	}
 	before := k.held
-	if f.err == nil && f.token.Obtained.Before(before.Obtained) && !before.Access.Equal(n.Refused) && before.Valid(k.now()) {
-		f.token = before // the question was older than the token that another one has brought
-	}
-	if f.err == nil {
-		k.held = f.token
-		if !n.Refused.IsZero() {
-			k.tried.note(demandOf(n.Challenge), k.now())
-		}
-	}
-	other := f.err == nil && !before.Access.Equal(f.token.Access)
+	other := k.settle(n, f)
 	if other {
 		close(k.next)
 		k.next = make(chan struct{})
@@ -169,6 +168,69 @@ func (k *keeper) fly(name string, n Need, f *flight) {
 	if other {
 		k.arrived(!before.Access.IsZero())
 	}
+}
+
+// settle takes over what a question has brought, and reports whether that is another token. The caller holds mu.
+func (k *keeper) settle(n Need, f *flight) (other bool) {
+	now, kind, plain := k.now(), credential.KindOf(f.err), n == (Need{})
+	k.free = n.Challenge == "" && f.err != nil && kind == credential.NotFound
+	before := k.held
+	switch {
+	case f.err == nil && k.outdated(n, f, now):
+		f.token = before
+	case f.err == nil:
+		k.held = f.token
+		if !n.Refused.IsZero() {
+			k.spurned = n.Refused
+			k.tried.note(demandOf(n.Challenge), now)
+		}
+	case plain && signedOut(kind) && before.Access.Equal(f.held.Access):
+		k.held = credential.Token{}
+	}
+	other = f.err == nil && !before.Access.Equal(f.token.Access)
+	k.adjust(plain, other, before, now)
+	return other
+}
+
+// outdated reports whether an answer is older than the held token: the question was, or the cache has not got the token
+// that took the place of a refused one.
+func (k *keeper) outdated(n Need, f *flight, now time.Time) bool {
+	if !overtaken(k.held, n.Refused, now) {
+		return false
+	}
+	older := !k.held.Access.Equal(f.held.Access) && f.token.Obtained.Before(k.held.Obtained)
+	return older || f.token.Access.Equal(k.spurned)
+}
+
+// signedOut reports whether an error says that there is no right to the held token any more. Others leave it in use: an
+// authorization server that cannot be reached, or a sign-in that has ended, says nothing about the tokens it has given.
+func signedOut(kind credential.Kind) bool {
+	return kind == credential.NotFound || kind == credential.NoSignIn || kind == credential.NotApproved
+}
+
+// adjust sets the pace after an answer. The caller holds mu.
+func (k *keeper) adjust(plain, other bool, before credential.Token, now time.Time) {
+	if other {
+		k.look, k.slow = time.Time{}, lookRest
+	}
+	early := before.Valid(now) && !before.Due(now)
+	switch {
+	case plain && early && other:
+		k.calm = min(2*k.calm, calmMost)
+	case plain && early:
+		k.calm = mindRest
+	}
+	if k.free {
+		k.look = now.Add(freeRest)
+	} else if !other && !k.held.Valid(now) {
+		k.postpone(now)
+	}
+}
+
+// postpone says when the next look without need may be, each time later. The caller holds mu.
+func (k *keeper) postpone(now time.Time) {
+	k.look = now.Add(k.slow)
+	k.slow = min(2*k.slow, mindRest)
 }
 
 // persist asks until there is an answer that waiting does not change, or patience is at its end.
@@ -202,10 +264,22 @@ func (k *keeper) renew(now time.Time) {
 	if now.Before(k.look) || k.flights[""] != nil {
 		return
 	}
-	k.look = now.Add(lookRest)
-	f := &flight{done: make(chan struct{})}
-	k.flights[""] = f
-	go k.fly("", Need{}, f)
+	k.postpone(now)
+	k.begin("", Need{})
+}
+
+// glance is token for nobody. It also asks while no new token is due: another process may have signed out, or in as
+// somebody else.
+func (k *keeper) glance(ctx context.Context) {
+	k.mu.Lock()
+	now := k.now()
+	early := k.held.Valid(now) && !k.held.Due(now)
+	k.mu.Unlock()
+	if early {
+		_, _ = k.fetch(ctx, Need{})
+		return
+	}
+	_, _ = k.token(ctx)
 }
 
 // forget drops the held token: a sign-in has made it old.
@@ -215,11 +289,11 @@ func (k *keeper) forget() {
 	k.held, k.free, k.tried = credential.Token{}, false, trials{}
 }
 
-// mind looks at the clock as long as the bridge lives: a token is refreshed in its window though nobody calls, and
-// connections that were open before the machine slept are not used again, because the server has forgotten them.
+// mind looks at the clock as long as the bridge lives: a token is refreshed in its window though nobody calls, what other
+// processes have changed is taken over, and connections that were open before the machine slept are not used again, because the server has forgotten them.
 func (p *pump) mind(ctx context.Context) {
 	for {
-		_, _ = p.keeper.token(ctx) // the first time while the host says hello
+		p.keeper.glance(ctx) // the first time while the host says hello
 		before := time.Now()
 		if rest(ctx, p.keeper.pace()) != nil {
 			return
@@ -232,12 +306,18 @@ func (p *pump) mind(ctx context.Context) {
 	}
 }
 
-// pace says how long the next look at the clock can wait.
+// pace says how long the next look can wait.
 func (k *keeper) pace() time.Duration {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.held.RefreshAt.IsZero() {
+	now := k.now()
+	switch {
+	case k.ask == nil || k.free:
 		return mindRest
+	case !k.held.Valid(now) || k.held.Due(now):
+		return max(min(k.look.Sub(now), mindRest), lookRest)
+	case k.held.RefreshAt.IsZero():
+		return k.calm
 	}
-	return max(min(k.held.RefreshAt.Sub(k.now()), mindRest), lookRest)
+	return max(min(k.held.RefreshAt.Sub(now), k.calm), lookRest)
 }
