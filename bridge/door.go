@@ -29,6 +29,12 @@ type visit struct {
 // errNoWay says that nobody can be reached.
 var errNoWay = errors.New("nobody can be asked from here")
 
+// errElsewhere is why a visit ends that nobody needs any more: there is a token by another way.
+var errElsewhere = errors.New("somebody has signed in elsewhere")
+
+// lookElsewhere is how often that is looked for.
+const lookElsewhere = time.Second
+
 // finished returns how many sign-ins have been finished.
 func (d *door) finished() int {
 	d.mu.Lock()
@@ -85,8 +91,14 @@ func (d *door) receive(n Need, v *visit) {
 	// A person who is late still finishes: requests stop waiting, the sign-in goes on.
 	ctx, cancel := context.WithTimeout(d.p.life, max(credential.SignInTotal, d.p.SignInWait))
 	defer cancel()
+	ctx, end := context.WithCancelCause(ctx)
+	go d.lookOut(ctx, n, end)
 	v.err = d.p.signIn(ctx, n)
-	if v.err == nil {
+	end(nil)
+	switch {
+	case context.Cause(ctx) == errElsewhere:
+		v.err = nil
+	case v.err == nil:
 		d.p.keeper.forget()
 	}
 	d.mu.Lock()
@@ -114,6 +126,17 @@ func (d *door) wait(most time.Duration) {
 	}
 }
 
+// lookOut ends a visit once what it is for can be answered without it.
+func (d *door) lookOut(ctx context.Context, n Need, end context.CancelCauseFunc) {
+	for rest(ctx, lookElsewhere) == nil {
+		if _, err := d.p.keeper.fetch(ctx, n); err == nil {
+			d.p.Log(errElsewhere.Error())
+			end(errElsewhere)
+			return
+		}
+	}
+}
+
 // relent lets a sign-in be offered again: there has been a token since.
 func (d *door) relent() {
 	d.mu.Lock()
@@ -132,7 +155,7 @@ func (p *pump) signIn(ctx context.Context, n Need) error {
 		p.Log("sign-in: offered by the host")
 		e := &elicitation{p: p}
 		err := p.Person.SignIn(ctx, n, e.show)
-		if err == nil {
+		if err == nil || context.Cause(ctx) == errElsewhere {
 			e.finished()
 		}
 		return err

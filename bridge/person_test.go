@@ -221,3 +221,25 @@ func TestEndDuringSignIn(t *testing.T) {
 		})
 	}
 }
+
+// Requests that wait for a person go on when somebody has signed in by another way, and the host's question is over.
+func TestSignedInElsewhere(t *testing.T) {
+	f, v, open := locked(t)
+	f.on = func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
+		return a.m.method == "tools/call" && guarded(w, a, "t")
+	}
+	g := &guest{come: func(ctx context.Context, _ Need, show Show) error { return show(ctx, "http://127.0.0.1:1/") }}
+	r := run(t, Config{URL: f.url(), Tokens: v, Person: g, Name: "test"})
+	r.hello(`{"elicitation":{"url":{}}}`)
+	eventually(t, "the handshake", func() bool { return len(f.arrivals("GET")) == 1 })
+	r.send(call1("1", "x"))
+	r.holds("elicitation/create")
+	open.Store(true)
+	r.holds("notifications/elicitation/complete")
+	r.want(result("1", "ok"))
+	r.send(call1("2", "x"))
+	r.want(result("2", "ok"))
+	if g.visits != 1 {
+		t.Errorf("%d sign-ins were offered", g.visits)
+	}
+}
