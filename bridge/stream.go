@@ -172,6 +172,16 @@ func (l *listener) start(p *pump) {
 	go p.hearken(ctx, answered)
 }
 
+// restart is start where the stream was started before.
+func (l *listener) restart(p *pump) {
+	l.mu.Lock()
+	started := l.stop != nil
+	l.mu.Unlock()
+	if started {
+		l.start(p)
+	}
+}
+
 // await holds up a request that may make the server ask the host something until the stream is open: what a server says
 // on it before, the TypeScript SDK drops, and waits for an answer for ever.
 func (l *listener) await(ctx context.Context, m *message) {

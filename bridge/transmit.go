@@ -134,7 +134,9 @@ func (p *pump) try(ctx context.Context, e errand, t credential.Token, s view) (r
 		p.describe(req.Header, e.m, s)
 	}
 	authorize(req.Header, t)
+	p.pulse.freshen(p.Client)
 	resp, err = p.Client.Do(req)
+	p.pulse.beat(resp)
 	return resp, wrote.Load(), err
 }
 

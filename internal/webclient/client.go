@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -54,21 +55,29 @@ func New(o Options) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := &http.Transport{
-		Proxy:                  o.Proxy,
-		DialContext:            dialer().DialContext,
-		TLSHandshakeTimeout:    credential.HTTPConnect,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
-		ForceAttemptHTTP2:      true,
-		MaxIdleConnsPerHost:    o.Idle,
-		IdleConnTimeout:        idleTime,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: credential.HTTPConnect},
-		MaxResponseHeaderBytes: maxHeader,
+	n := &named{agent: agent(o.Version), build: func() *http.Transport {
+		return &http.Transport{
+			Proxy:                  o.Proxy,
+			DialContext:            dialer().DialContext,
+			TLSHandshakeTimeout:    credential.HTTPConnect,
+			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+			ForceAttemptHTTP2:      true,
+			MaxIdleConnsPerHost:    o.Idle,
+			IdleConnTimeout:        idleTime,
+			HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: credential.HTTPConnect},
+			MaxResponseHeaderBytes: maxHeader,
+		}
+	}}
+	n.next.Store(n.build())
+	return &http.Client{Transport: n, CheckRedirect: checkRedirect}, nil
+}
+
+// Renew has the requests of c, a client of New, go over new connections from now on: the peers of those that are open may
+// have forgotten them, as after a sleep of this machine. Requests under way go on as they are. Any goroutine may call it.
+func Renew(c *http.Client) {
+	if n, ok := c.Transport.(*named); ok {
+		n.next.Swap(n.build()).CloseIdleConnections()
 	}
-	return &http.Client{
-		Transport:     named{next: transport, agent: agent(o.Version)},
-		CheckRedirect: checkRedirect,
-	}, nil
 }
 
 // A peer that is gone, as after a sleep of this machine or of a router's table, is given up after peerTimeout: keepalive
@@ -98,23 +107,20 @@ func agent(version string) string {
 
 // named adds the User-Agent.
 type named struct {
-	next  http.RoundTripper
 	agent string
+	build func() *http.Transport
+	next  atomic.Pointer[http.Transport]
 }
 
 // RoundTrip sends a copy of the request, as http.RoundTripper demands.
-func (n named) RoundTrip(r *http.Request) (*http.Response, error) {
+func (n *named) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set("User-Agent", n.agent)
-	return n.next.RoundTrip(r)
+	return n.next.Load().RoundTrip(r)
 }
 
 // CloseIdleConnections makes http.Client.CloseIdleConnections reach the transport.
-func (n named) CloseIdleConnections() {
-	if c, ok := n.next.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
-}
+func (n *named) CloseIdleConnections() { n.next.Load().CloseIdleConnections() }
 
 // checkRedirect keeps what a request carries on the origin it was meant for ("Clone2Leak" of the git helpers).
 func checkRedirect(next *http.Request, via []*http.Request) error {
