@@ -20,7 +20,8 @@ type Need struct {
 
 // Tokens answers with an access token for the bridge's server. It may be called by any goroutine and should be quick
 // while a token is valid; it asks no person. Errors are *credential.Error; NotFound means that the server is not known
-// to need a token, and the kinds of exit code 3 that a person is needed.
+// to need a token, and the kinds of exit code 3 that a person is needed. Beside a valid token the latter mean that it
+// serves, and that only a person can bring the next one.
 type Tokens interface {
 	Token(ctx context.Context, n Need) (credential.Token, error)
 }

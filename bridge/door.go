@@ -15,15 +15,16 @@ type door struct {
 	p     *pump
 	mu    sync.Mutex
 	visit *visit
-	spent bool // an offer has come to nothing
-	done  int  // sign-ins that were finished
+	spent bool      // an offer has come to nothing
+	done  int       // sign-ins that were finished
+	early time.Time // when one was last offered ahead of need
 }
 
 // visit is one sign-in under way.
 type visit struct {
 	done  chan struct{}
 	err   error
-	until time.Time // requests wait no longer
+	until time.Time // requests wait no longer; zero: none has waited
 }
 
 // errNoWay says that nobody can be reached.
@@ -79,12 +80,39 @@ func (d *door) refusal(cause, why error) error {
 func (d *door) enter(n Need, finished int) (v *visit, late bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.visit != nil || d.done != finished || d.spent || d.p.Person == nil {
-		return d.visit, d.visit == nil && d.done != finished
+	if d.visit == nil && (d.done != finished || d.spent || d.p.Person == nil) {
+		return nil, d.done != finished
 	}
-	d.visit = &visit{done: make(chan struct{}), until: time.Now().Add(d.p.SignInWait)}
-	go d.receive(n, d.visit)
+	if d.visit == nil {
+		d.begin(n)
+	}
+	if d.visit.until.IsZero() {
+		d.visit.until = time.Now().Add(d.p.SignInWait)
+	}
 	return d.visit, false
+}
+
+// begin starts a sign-in. The caller holds mu.
+func (d *door) begin(n Need) {
+	d.visit = &visit{done: make(chan struct{})}
+	go d.receive(n, d.visit)
+}
+
+// ahead offers a sign-in while the last token that comes without one still serves, so that no request waits; once in
+// the cooldown, and only where the host alone can reach a person: a browser is opened by the process that refreshes.
+func (d *door) ahead(t credential.Token) {
+	elicits, ready := d.p.session.elicits()
+	if d.p.Person == nil || !elicits || !ready || d.p.Person.Reachable() {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.p.Now()
+	if d.visit != nil || !d.early.IsZero() && now.Sub(d.early) < credential.PromptRest {
+		return
+	}
+	d.early = now
+	d.begin(Need{Refused: t.Access})
 }
 
 func (d *door) receive(n Need, v *visit) {
@@ -92,7 +120,7 @@ func (d *door) receive(n Need, v *visit) {
 	ctx, cancel := context.WithTimeout(d.p.life, max(credential.SignInTotal, d.p.SignInWait))
 	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
-	go d.lookOut(ctx, n, end)
+	go d.lookOut(ctx, n, v, end)
 	v.err = d.p.signIn(ctx, n)
 	end(nil)
 	switch {
@@ -102,7 +130,7 @@ func (d *door) receive(n Need, v *visit) {
 		d.p.keeper.forget()
 	}
 	d.mu.Lock()
-	d.visit, d.spent = nil, v.err != nil
+	d.visit, d.spent = nil, v.err != nil && !v.until.IsZero()
 	if v.err == nil {
 		d.done++
 	}
@@ -127,14 +155,26 @@ func (d *door) wait(most time.Duration) {
 }
 
 // lookOut ends a visit once what it is for can be answered without it.
-func (d *door) lookOut(ctx context.Context, n Need, end context.CancelCauseFunc) {
+func (d *door) lookOut(ctx context.Context, n Need, v *visit, end context.CancelCauseFunc) {
 	for rest(ctx, lookElsewhere) == nil {
-		if _, err := d.p.keeper.fetch(ctx, n); err == nil {
+		if d.answered(ctx, n, v) {
 			d.p.Log(errElsewhere.Error())
 			end(errElsewhere)
 			return
 		}
 	}
+}
+
+// answered asks again for what a visit is for. While no request waits, what the keeper comes across is soon enough.
+func (d *door) answered(ctx context.Context, n Need, v *visit) bool {
+	d.mu.Lock()
+	waits := !v.until.IsZero()
+	d.mu.Unlock()
+	if !waits {
+		return d.p.keeper.overtook(n.Refused)
+	}
+	_, err := d.p.keeper.fetch(ctx, n)
+	return err == nil
 }
 
 // relent lets a sign-in be offered again: there has been a token since.

@@ -16,8 +16,9 @@ type keeper struct {
 	ask      func(context.Context, Need) (credential.Token, error) // nil: there are no tokens
 	now      func() time.Time
 	patience time.Duration
-	arrived  func(new bool)  // another token than before; new says that it replaces one that served
-	life     context.Context // of the questions, which outlive whoever asked first
+	arrived  func(new bool)         // another token than before; new says that it replaces one that served
+	ending   func(credential.Token) // only a person can bring the token after this one
+	life     context.Context        // of the questions, which outlive whoever asked first
 
 	mu      sync.Mutex
 	held    credential.Token
@@ -50,6 +51,7 @@ const (
 func newKeeper(p *pump) *keeper {
 	k := &keeper{life: p.life, now: p.Now, patience: p.Patience, arrived: p.tokenArrived}
 	k.flights, k.tried, k.next = map[string]*flight{}, trials{}, make(chan struct{})
+	k.ending = func(t credential.Token) { p.door.ahead(t) }
 	k.slow, k.calm = lookRest, mindRest
 	if p.Tokens != nil {
 		k.ask = p.Tokens.Token
@@ -156,6 +158,10 @@ func (k *keeper) begin(name string, n Need) *flight {
 
 func (k *keeper) fly(name string, n Need, f *flight) {
 	f.token, f.err = k.persist(n)
+	ends := needsPerson(f.err) && f.token.Valid(k.now())
+	if ends {
+		f.err = nil
+	}
 	k.mu.Lock()
 	delete(k.flights, name)
 	before := k.held
@@ -169,12 +175,15 @@ func (k *keeper) fly(name string, n Need, f *flight) {
 	if other {
 		k.arrived(!before.Access.IsZero())
 	}
+	if ends {
+		k.ending(f.token)
+	}
 }
 
 // settle takes over what a question has brought, and reports whether that is another token. The caller holds mu.
 func (k *keeper) settle(n Need, f *flight) (other bool) {
 	now, kind, plain := k.now(), credential.KindOf(f.err), n == (Need{})
-	k.free = n.Challenge == "" && f.err != nil && kind == credential.NotFound
+	k.free = plain && f.err != nil && kind == credential.NotFound
 	before := k.held
 	switch {
 	case f.err == nil && k.outdated(n, f, now):

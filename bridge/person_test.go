@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -241,5 +242,54 @@ func TestSignedInElsewhere(t *testing.T) {
 	r.want(result("2", "ok"))
 	if g.visits != 1 {
 		t.Errorf("%d sign-ins were offered", g.visits)
+	}
+}
+
+// Where only the host can reach a person it is asked to while the last token still serves: no request waits, a no is
+// not repeated, and does not stand in the way of the offer that requests need later.
+func TestSignInAhead(t *testing.T) {
+	for _, agrees := range []bool{true, false} {
+		f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
+			return a.header.Get("Authorization") != "Bearer new" && guarded(w, a, "last")
+		})
+		var open, over atomic.Bool
+		v := &vault{give: func(n Need, _ int) (credential.Token, error) {
+			ends := credential.Fail(credential.NoSignIn, "there is no refresh token", nil)
+			switch {
+			case open.Load():
+				return good("new"), nil
+			case over.Load() || !n.Refused.IsZero():
+				return credential.Token{}, ends
+			}
+			return due("last", time.Now()), ends
+		}}
+		g := &guest{unreached: true, come: func(ctx context.Context, n Need, show Show) error {
+			err := show(ctx, "http://127.0.0.1:1/")
+			if err == nil {
+				open.Store(true)
+			}
+			return err
+		}}
+		r := run(t, Config{URL: f.url(), Tokens: v, Person: g, Name: "test"})
+		r.hello(`{"elicitation":{"url":{}}}`)
+		asked, err := peek([]byte(r.holds("elicitation/create")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.send(call1("1", "x"))
+		r.want(result("1", "ok"))
+		answer := map[bool]string{true: "accept", false: "decline"}[agrees]
+		r.send(`{"jsonrpc":"2.0","id":` + string(asked.id) + `,"result":{"action":"` + answer + `"}}`)
+		if agrees {
+			r.holds("notifications/elicitation/complete")
+		} else {
+			looks := v.asked()
+			eventually(t, "another look", func() bool { return v.asked() > looks })
+			over.Store(true)
+			eventually(t, "the end of the token", func() bool {
+				r.send(call1("2", "x"))
+				return strings.Contains(r.next(), "elicitation/create")
+			})
+		}
 	}
 }

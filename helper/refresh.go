@@ -151,6 +151,15 @@ func (h *Helper) hopeless(server string, si state.SignIn) error {
 	return h.fail(credential.NoSignIn, server, "the refresh token for "+server+" ended at "+si.RefreshExpires.Format(time.RFC3339))
 }
 
+// Ending says that only a person can bring another token for q than the cached one; nil where a refresh may.
+func (h *Helper) Ending(q credential.Query) error {
+	s, err := h.resolve(q)
+	if err != nil {
+		return nil
+	}
+	return h.hopeless(s.server.URL, s.signIn)
+}
+
 // spend redeems the refresh token. When the server refuses it, the keychain is read again: a sibling on another
 // machine with the same home, or a sign-in, may have put a newer one there, which is then tried. Only when the current
 // one is refused is the sign-in dead.

@@ -42,7 +42,11 @@ func (b *bridgeTokens) Token(ctx context.Context, n bridge.Need) (credential.Tok
 		return b.fromCache(n)
 	}
 	renews := b.w.prompt("", b.query.URL) // a refresh ahead of time may offer a sign-in
-	return answerNeed(ctx, b.w, n, helper.Ask{Query: b.query, Wait: credential.RefreshTotal, Prompt: renews})
+	t, err := answerNeed(ctx, b.w, n, helper.Ask{Query: b.query, Wait: credential.RefreshTotal, Prompt: renews})
+	if err == nil && t.Due(b.w.helper.Now()) {
+		err = b.w.helper.Ending(b.query)
+	}
+	return t, err
 }
 
 // fromCache serves what is cached while the configuration cannot be read, as get does.
