@@ -291,6 +291,7 @@ func TestNothingToRefreshFrom(t *testing.T) {
 			wantAccess(t, got, err, "access-1")
 			r.now = r.now.Add(2 * time.Second)
 		}
+		wantKind(t, r.Ending(r.query()), credential.NoSignIn)
 		if len(r.launched) != 1 || r.launched[0][0] != RefreshCommand {
 			t.Errorf("launched %v", r.launched)
 		}
