@@ -55,8 +55,20 @@ func (p *pump) accepted(c *call) {
 	c.release()
 }
 
-// deliver brings an answer to the host: one message, or a stream of them.
+// deliver brings an answer to the host. Where that fails after the server has taken the request, or has failed itself, the
+// request may have been carried out.
 func (p *pump) deliver(c *call, resp *http.Response) error {
+	status := resp.StatusCode
+	taken := status/100 == 2 || status/100 == 5 && status != http.StatusNotImplemented
+	err := p.bring(c, resp)
+	if err == nil || !taken || harmless(errand{method: http.MethodPost, m: c.m}) {
+		return err
+	}
+	return unsure(err)
+}
+
+// bring brings one message to the host, or a stream of them.
+func (p *pump) bring(c *call, resp *http.Response) error {
 	defer resp.Body.Close()
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	switch {
@@ -94,7 +106,7 @@ func (p *pump) unanswered(c *call, text string) error {
 	if len(c.open()) == 0 {
 		return nil
 	}
-	return p.fail(credential.BadInput, text, nil)
+	return p.fail(credential.BadAnswer, text, nil)
 }
 
 // broken says how a body ended that did not end well.
@@ -103,7 +115,7 @@ func (p *pump) broken(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, errTooLong):
-		return p.fail(credential.BadInput, "the server's answer is larger than "+strconv.Itoa(p.MaxMessage>>20)+" MiB", nil)
+		return p.fail(credential.BadAnswer, "the server's answer is larger than "+strconv.Itoa(p.MaxMessage>>20)+" MiB", nil)
 	}
 	return p.fail(credential.Network, "the connection broke in the middle of the answer", nil)
 }
@@ -113,17 +125,38 @@ func (p *pump) notMCP(c *call, resp *http.Response, what string) error {
 	if len(c.open()) == 0 && !c.own && resp.StatusCode/100 == 2 {
 		return nil
 	}
+	answers := "the server answers " + credential.Printable(resp.Status, 60)
 	switch status := resp.StatusCode; {
 	case status/100 == 2:
-		return p.fail(credential.BadInput, "the server answers with "+credential.Printable(what, 60)+", not with MCP", nil)
+		return p.fail(credential.BadAnswer, "the server answers with "+credential.Printable(what, 60)+", not with MCP", nil)
 	case status/100 == 3:
-		return p.fail(credential.BadInput, "the server redirects ("+strconv.Itoa(status)+") in a way that loses the request", nil)
-	case status >= 500 || status == http.StatusTooManyRequests:
-		return p.fail(credential.Network, "the server answers "+credential.Printable(resp.Status, 60), nil)
+		return p.elsewhere(resp)
+	case status == http.StatusTooManyRequests:
+		return p.fail(credential.Throttled, answers, nil)
+	case status >= 500 && status != http.StatusNotImplemented:
+		return p.fail(credential.Network, answers, nil)
 	case p.session.view().version == "" && p.onlySSE(c):
-		return p.fail(credential.BadInput, "the server speaks only the HTTP+SSE transport of MCP 2024-11-05, which this bridge does not; ask for its Streamable HTTP address", nil)
+		return p.fail(credential.BadAnswer, "the server speaks only the HTTP+SSE transport of MCP 2024-11-05, which this bridge does not; ask for its Streamable HTTP address", nil)
+	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status == http.StatusGone:
+		answers += ": perhaps its URL is another one"
+	case status == http.StatusForbidden:
+		answers = "the server does not allow this (" + credential.Printable(resp.Status, 60) + ")"
 	}
-	return p.fail(credential.BadInput, "the server answers "+credential.Printable(resp.Status, 60)+": perhaps its URL is another one", nil)
+	return p.fail(credential.BadAnswer, answers, nil)
+}
+
+// elsewhere is about a redirect that turns a POST into a GET: as it is, it cannot be followed.
+func (p *pump) elsewhere(resp *http.Response) error {
+	to, err := resp.Location()
+	text := "the server redirects (" + strconv.Itoa(resp.StatusCode) + ")"
+	switch {
+	case err != nil:
+		return p.fail(credential.BadAnswer, text+" to nowhere", nil)
+	case credential.Origin(to.String()) != credential.Origin(p.URL):
+		return p.fail(credential.Hostile, text+" to another origin, where its token must not go", nil)
+	}
+	place := credential.Printable(to.Scheme+"://"+to.Host+to.EscapedPath(), 200)
+	return p.fail(credential.BadAnswer, text+" in a way that loses the request; if "+place+" is its MCP address, use that one", nil)
 }
 
 // onlySSE looks for the transport of MCP 2024-11-05 at the URL: a GET whose first event names another endpoint.

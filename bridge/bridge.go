@@ -51,7 +51,7 @@ type Config struct {
 	Out     io.Writer
 
 	Log  func(string)       // one decision or event, without secrets; nil: nothing
-	Hint func(error) string // what to do about an error; nil: nothing is said
+	Hint func(error) string // what to do about an error, a command for it behind ": "; nil: nothing is said
 	Now  func() time.Time   // nil: time.Now
 
 	SignInWait time.Duration // how long requests wait for a person; 0: credential.BridgeSignIn

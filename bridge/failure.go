@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 )
@@ -13,7 +14,7 @@ import (
 const (
 	codeParse   = -32700
 	codeInvalid = -32600
-	codeSignIn  = -32010 // a person has to sign in; data.command says how
+	codeSignIn  = -32010 // a person has to sign in; data.command is what to run, where there is a command
 	codeServer  = -32011 // the server could not be reached, or its answer is no MCP
 )
 
@@ -33,16 +34,24 @@ func failure(id []byte, code int, message string, data []byte) []byte {
 // failureOf tells the host why its request got no answer: what is wrong, and what to do about it.
 func (p *pump) failureOf(id []byte, err error) []byte {
 	if err == nil {
-		err = credential.Fail(credential.Network, "the server has ended its answer without a response", nil)
+		err = unsure(credential.Fail(credential.Network, "the server has ended its answer without a response", nil))
 	}
+	ran := mayHaveRun(err)
 	if errors.Is(err, context.Canceled) {
-		err = credential.Fail(credential.Network, "the bridge is ending", nil)
+		err = credential.Fail(credential.Network, ending, nil)
 	}
 	code := codeServer
 	if needsPerson(err) {
 		code = codeSignIn
 	}
 	message, hint := err.Error(), p.Hint(err)
+	_, command, _ := strings.Cut(hint, ": ")
+	switch {
+	case ran && code == codeSignIn && hint != "":
+		hint += "; then " + findOut
+	case ran:
+		hint = findOut
+	}
 	if hint != "" {
 		message += "; " + hint
 	}
@@ -50,11 +59,48 @@ func (p *pump) failureOf(id []byte, err error) []byte {
 	if hint != "" {
 		data += `,"hint":` + quote(hint)
 	}
+	if code == codeSignIn && command != "" {
+		data += `,"command":` + quote(command)
+	}
+	if ran {
+		data += `,"mayHaveRun":true`
+	}
 	var typed *credential.Error
 	if errors.As(err, &typed) && typed.RetryAfter > 0 {
 		data += `,"retryAfterSeconds":` + strconv.Itoa(int(typed.RetryAfter.Seconds()+0.5))
 	}
 	return failure(id, code, message, []byte(data+"}"))
+}
+
+// What requests are told that were under way when the bridge ended, and what to do about one that the server may have
+// carried out: whoever reads "try again" deletes twice.
+const (
+	ending  = "the bridge is ending"
+	findOut = "find out whether it took effect before you call it again"
+)
+
+// doubt marks an error about a request that the server may have carried out, though there is no answer to it.
+type doubt struct{ error }
+
+// Unwrap returns the error itself.
+func (d doubt) Unwrap() error { return d.error }
+
+func unsure(err error) error { return doubt{err} }
+
+func mayHaveRun(err error) bool {
+	var d doubt
+	return errors.As(err, &d)
+}
+
+// reason is what a log says of a call that failed.
+func (p *pump) reason(c *call, err error) string {
+	switch {
+	case !errors.Is(err, context.Canceled):
+		return err.Error()
+	case c.dropped.Load():
+		return "the host has cancelled it"
+	}
+	return ending
 }
 
 // fail builds an error about the server.

@@ -126,7 +126,7 @@ func (p *pump) pass(c *call) {
 	began := time.Now()
 	err := p.exchange(c)
 	if err != nil {
-		p.Log(c.m.describe() + ": " + err.Error())
+		p.Log(c.m.describe() + ": " + p.reason(c, err))
 	} else {
 		p.Log(c.m.describe() + ": done in " + time.Since(began).Round(time.Millisecond).String())
 	}

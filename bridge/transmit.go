@@ -142,14 +142,18 @@ func (p *pump) try(ctx context.Context, e errand, t credential.Token, s view) (r
 
 // lostOnTheWay deals with an attempt that got no answer.
 func (p *pump) lostOnTheWay(ctx context.Context, e errand, a *attempts, sent bool, err error) (again bool, _ error) {
-	if ctx.Err() != nil {
+	doubtful := sent && !harmless(e)
+	switch {
+	case ctx.Err() != nil && doubtful:
+		return false, unsure(ctx.Err())
+	case ctx.Err() != nil:
 		return false, ctx.Err()
 	}
 	failed := webclient.Failure(err, "server")
 	failed.Server = p.URL
-	if sent && !harmless(e) {
+	if doubtful {
 		failed.Text = "the connection broke after the request was sent; it was not sent again, because it may have been carried out"
-		return false, failed
+		return false, unsure(failed)
 	}
 	if failed.Kind != credential.Network || untrusted(err) {
 		return false, failed
@@ -243,7 +247,11 @@ func (p *pump) refused(ctx context.Context, a *attempts, t credential.Token, cha
 	if challenge == "" {
 		challenge = "Bearer"
 	}
-	p.Log("the server refuses the token")
+	if t.Access.IsZero() {
+		p.Log("the server asks for a token")
+	} else {
+		p.Log("the server refuses the token")
+	}
 	_, err := p.permit(ctx, Need{Refused: t.Access, Challenge: challenge})
 	if err == errRefusedAgain {
 		err = p.refusedAgain()
@@ -289,7 +297,7 @@ func (p *pump) moved(a *attempts, resp *http.Response) (bool, error) {
 		return false, p.fail(credential.Hostile, "the server redirects to another origin, where its token must not go", nil)
 	}
 	if a.redirects++; a.redirects > maxRedirects {
-		return false, p.fail(credential.Misconfigured, "the server redirects for ever", nil)
+		return false, p.fail(credential.BadAnswer, "the server redirects for ever", nil)
 	}
 	place := (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path, RawPath: to.RawPath, RawQuery: to.RawQuery}).String()
 	if resp.StatusCode == http.StatusPermanentRedirect || resp.Request.Method == http.MethodPost {

@@ -6,7 +6,7 @@ var kindNames = map[Kind]string{
 	NotFound: "not-found", NoSignIn: "no-sign-in", NotApproved: "not-approved", SignInDead: "sign-in-dead",
 	StepUp: "step-up", Prompting: "prompting",
 	Network: "network", Throttled: "throttled", StillRefreshing: "still-refreshing",
-	Refused: "refused", Misconfigured: "misconfigured", Hostile: "hostile",
+	Refused: "refused", Misconfigured: "misconfigured", BadAnswer: "bad-answer", Hostile: "hostile",
 	KeychainLocked: "keychain-locked", KeychainMissing: "keychain-missing", KeychainBroken: "keychain-broken",
 }
 

@@ -44,7 +44,7 @@ type Finder struct {
 }
 
 // Find asks serverURL (canonical, see credential.ParseServerURL) and its metadata. Errors are of kind Network,
-// Misconfigured or Hostile and name the document at fault.
+// Misconfigured, BadAnswer (nothing there belongs to a sign-in) or Hostile, and name the document at fault.
 func (f Finder) Find(ctx context.Context, serverURL string) (Server, error) {
 	asked, err := f.probe(ctx, serverURL)
 	if err != nil {

@@ -239,7 +239,7 @@ func TestUnusableServers(t *testing.T) {
 		"metadata URL not https":      {&site{challenge: `Bearer resource_metadata="http://evil.example/"`}, credential.Hostile, "resource_metadata"},
 		"metadata URL is javascript:": {&site{challenge: `Bearer resource_metadata="javascript:x"`}, credential.Hostile, "resource_metadata"},
 		"legacy mismatch":             {&site{docs: map[string]string{asRoot: strings.Replace(goodAS, `"issuer":"ORIGIN"`, `"issuer":"https://victim.example"`, 1)}}, credential.Hostile, "victim.example"},
-		"open, without metadata":      {&site{mcp: func(http.ResponseWriter, *http.Request) {}}, credential.Misconfigured, "does not ask for a token"},
+		"open, without metadata":      {&site{mcp: func(http.ResponseWriter, *http.Request) {}}, credential.BadAnswer, "does not ask for a token"},
 		"broken, without metadata":    {&site{mcp: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }}, credential.Network, "fails"},
 		"the server redirects away":   {&site{mcp: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example/", 307) }}, credential.Hostile, "redirects to another origin"},
 	} {

@@ -152,5 +152,5 @@ func unhelpful(status int) error {
 	if status >= 500 {
 		return credential.Fail(credential.Network, "the server fails and publishes no authorization metadata", nil)
 	}
-	return credential.Fail(credential.Misconfigured, "the server publishes no authorization metadata and does not ask for a token", nil)
+	return credential.Fail(credential.BadAnswer, "the server publishes no authorization metadata and does not ask for a token", nil)
 }

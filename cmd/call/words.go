@@ -130,7 +130,8 @@ var rows = map[credential.Kind]row{
 
 	credential.Refused:       {5, "mcp-credential status tells how the sign-in fares; signing in again may help: mcp-credential login URL"},
 	credential.Misconfigured: {5, "correct the setting it names: docs/config.md"},
-	credential.Hostile:       {5, "nothing was sent to it; ask whoever runs the server"},
+	credential.BadAnswer:     {5, "check the server's address, or ask whoever runs it"},
+	credential.Hostile:       {5, "nothing was sent there; ask whoever runs the server"},
 
 	credential.KeychainLocked:  {6, "unlock the keychain (signing in to the desktop does), then try again"},
 	credential.KeychainMissing: {6, "choose one with MCPCRED_STORE: docs/keychains.md"},
