@@ -54,7 +54,7 @@ type Config struct {
 	Hint func(error) string // what to do about an error, a command for it behind ": "; nil: nothing is said
 	Now  func() time.Time   // nil: time.Now
 
-	SignInWait time.Duration // how long requests wait for a person; 0: credential.BridgeSignIn
+	SignInWait time.Duration // how long requests wait for a person; 0: credential.BridgeSignIn; negative: they do not
 	Patience   time.Duration // how long a request waits for the network; 0: credential.BridgePatience
 	Throttle   time.Duration // the longest Retry-After that is waited for; 0: credential.BridgeThrottle
 	Repeat     time.Duration // one step of a handshake that is repeated; 0: credential.BridgeRepeat

@@ -27,6 +27,9 @@ type visit struct {
 	until time.Time // requests wait no longer; zero: none has waited
 }
 
+// glance is what a request that does not wait for a person gives a sign-in to say that there is nobody.
+const glance = 100 * time.Millisecond
+
 // errNoWay says that nobody can be reached.
 var errNoWay = errors.New("nobody can be asked from here")
 
@@ -53,7 +56,11 @@ func (d *door) open(ctx context.Context, n Need, finished int, cause error) erro
 	if v == nil {
 		return cause
 	}
-	t := time.NewTimer(time.Until(v.until))
+	text, most := "was not finished in "+d.p.SignInWait.String(), time.Until(v.until)
+	if d.p.SignInWait < 0 {
+		text, most = "is under way, and this bridge does not wait for it", glance
+	}
+	t := time.NewTimer(most)
 	defer t.Stop()
 	select {
 	case <-v.done:
@@ -62,7 +69,7 @@ func (d *door) open(ctx context.Context, n Need, finished int, cause error) erro
 		}
 		return nil
 	case <-t.C:
-		return d.p.fail(credential.Prompting, "the sign-in for "+d.p.Name+" was not finished in "+d.p.SignInWait.String(), nil)
+		return d.p.fail(credential.Prompting, "the sign-in for "+d.p.Name+" "+text, nil)
 	case <-ctx.Done():
 		return ctx.Err()
 	}

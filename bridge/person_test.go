@@ -107,6 +107,28 @@ func TestNobodyComes(t *testing.T) {
 	}
 }
 
+// Requests that are not to wait fail at once, with the sign-in open; it serves those that come after it.
+func TestNobodyWaits(t *testing.T) {
+	f, v, open := locked(t)
+	late := make(chan struct{})
+	g := &guest{come: func(context.Context, Need, Show) error {
+		<-late
+		open.Store(true)
+		return nil
+	}}
+	r := run(t, Config{URL: f.url(), Tokens: v, Person: g, Hint: hint, SignInWait: -1})
+	r.send(call1("1", "x"))
+	r.holds(`"id":1`, `"code":-32010`, `"kind":"prompting"`, "does not wait for it")
+	close(late)
+	eventually(t, "a call that works", func() bool {
+		r.send(call1("2", "x"))
+		return r.next() == result("2", "ok")
+	})
+	if g.visits != 1 {
+		t.Errorf("%d sign-ins were offered", g.visits)
+	}
+}
+
 // After a sign-in that came to nothing no other is offered, until there was a token.
 func TestDeclined(t *testing.T) {
 	f, v, open := locked(t)

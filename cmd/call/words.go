@@ -23,8 +23,12 @@ func Say(w io.Writer, text string) {
 	_, _ = io.WriteString(w, prefix+clean(text)+"\n")
 }
 
+// Docs is where the documents are that a hint names.
+const Docs = "https://github.com/mcp-credential/mcp-credential/blob/main/docs/"
+
 // Login is what has to be added to "mcp-credential login URL" here, so that the command cures what it is named for: flags
-// of login, beside those that the error itself calls for. The zero Login adds none.
+// of login, beside those that the error itself calls for. The zero Login adds none. What the failed command is called
+// stands there too.
 type Login struct {
 	Account          string
 	ClientID         string
@@ -32,6 +36,9 @@ type Login struct {
 	Scopes           []string
 	Home             string
 	NoBrowser        bool // no browser that is opened here is seen by anybody
+
+	Verb string // the command that failed, whose help is advised; empty: none
+	More string // the flag that has it tell more; empty: --verbose
 }
 
 // Report tells err and what to do about it, and returns the exit code.
@@ -59,7 +66,9 @@ func (l Login) Hint(err error) string {
 	if e.RetryAfter > 0 {
 		wait = "in " + e.RetryAfter.String()
 	}
-	return strings.NewReplacer("URL", l.arguments(e), "WAIT", wait).Replace(text)
+	help := strings.TrimSuffix(Program+" "+l.Verb, " ") + " --help"
+	more := cmp.Or(l.More, "--verbose")
+	return strings.NewReplacer("URL", l.arguments(e), "WAIT", wait, "HELP", help, "MORE", more, "docs/", Docs).Replace(text)
 }
 
 // arguments are the server of e, or URL where it names none, and the flags that the sign-in there needs.
@@ -106,14 +115,14 @@ func quoted(text, goos string) string {
 
 type row struct {
 	code int
-	hint string // URL stands for the arguments of login, WAIT for how long to wait
+	hint string // URL stands for the arguments of login, WAIT for how long to wait, HELP and MORE for what the caller has
 }
 
 // rows has every kind, with the exit code that docs/protocol.md lists.
 var rows = map[credential.Kind]row{
 	credential.Internal: {1, ""},
 
-	credential.Usage:    {2, "see mcp-credential --help"},
+	credential.Usage:    {2, "see HELP"},
 	credential.BadInput: {2, ""},
 	credential.BadHome:  {2, ""},
 
@@ -124,7 +133,7 @@ var rows = map[credential.Kind]row{
 	credential.StepUp:      {3, "grant more with: mcp-credential login URL"},
 	credential.Prompting:   {3, "finish it in the browser, or sign in with: mcp-credential login URL"},
 
-	credential.Network:         {4, "try again WAIT; mcp-credential get --verbose tells more"},
+	credential.Network:         {4, "try again WAIT; MORE tells more"},
 	credential.Throttled:       {4, "try again WAIT"},
 	credential.StillRefreshing: {4, "try again in a moment"},
 

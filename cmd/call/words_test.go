@@ -71,9 +71,27 @@ func TestHintHasTheFlagsOfASignIn(t *testing.T) {
 			"sign in with: mcp-credential login URL --client-id=-id --client-secret-file /s --home /h"},
 		{Login{Account: "own"}, &credential.Error{Kind: credential.Throttled, RetryAfter: time.Second}, "try again in 1s"},
 		{Login{Account: "own"}, errors.New("of no kind"), ""},
+		{Login{}, credential.Fail(credential.Usage, "wrong", nil), "see mcp-credential --help"},
+		{Login{Verb: "bridge"}, credential.Fail(credential.Usage, "wrong", nil), "see mcp-credential bridge --help"},
+		{Login{}, credential.Fail(credential.Network, "away", nil), "try again in a moment; --verbose tells more"},
+		{Login{More: "--log-file"}, credential.Fail(credential.Network, "away", nil), "try again in a moment; --log-file tells more"},
+		{Login{}, credential.Fail(credential.KeychainMissing, "none", nil), "choose one with MCPCRED_STORE: " + Docs + "keychains.md"},
 	} {
 		if got := c.l.Hint(c.err); got != c.want {
 			t.Errorf("got %q\nwant %q", got, c.want)
+		}
+	}
+}
+
+// A bridge cuts the command out of the hint: it stands behind the first colon.
+func TestCommandEndsTheHint(t *testing.T) {
+	for _, kind := range credential.Kinds() {
+		if rows[kind].code != 3 {
+			continue
+		}
+		_, command, _ := strings.Cut(Login{}.Hint(credential.Fail(kind, "what happened", nil)), ": ")
+		if command != "mcp-credential login URL" {
+			t.Errorf("%v: the command is %q", kind, command)
 		}
 	}
 }

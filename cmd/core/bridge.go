@@ -19,19 +19,19 @@ import (
 
 type bridgeCmd struct {
 	common
-	URL              string        `arg:"" help:"Server URL."`
-	Header           []string      `help:"Header for every request, \"Name: value\", or @FILE with one on each line; can be repeated." sep:"none" placeholder:"HEADER"`
-	Proxy            string        `help:"Proxy to use, where the host hides HTTPS_PROXY." placeholder:"URL"`
-	CAFile           string        `name:"ca-file" help:"Certificates to trust besides the system's, where the host hides SSL_CERT_FILE." placeholder:"FILE"`
-	Account          string        `help:"Label of the sign-in to use." placeholder:"LABEL"`
-	Name             string        `help:"What to call the server in messages." placeholder:"NAME"`
-	ClientID         string        `name:"client-id" help:"OAuth client: an id, or the https URL of a client id metadata document." placeholder:"ID"`
-	ClientSecretFile string        `name:"client-secret-file" help:"File that holds the client's secret." placeholder:"FILE"`
-	Scope            []string      `help:"Scope that is needed besides the approved ones; can be repeated." sep:"none" placeholder:"SCOPE"`
-	Tenant           string        `help:"Entra ID tenant of the machine identity." placeholder:"TENANT"`
-	Identity         string        `help:"Use a machine identity: secret, certificate, workload, github, pipelines, managed or client-credentials." placeholder:"KIND"`
-	SignInWait       time.Duration `name:"sign-in-wait" help:"How long requests wait for a person." placeholder:"5m"`
-	LogFile          string        `name:"log-file" help:"File to add a line for each event to." placeholder:"FILE"`
+	URL              string         `arg:"" help:"Server URL."`
+	Header           []string       `help:"Header for every request, \"Name: value\", or @FILE with one on each line; can be repeated." sep:"none" placeholder:"HEADER"`
+	Proxy            string         `help:"Proxy to use, where the host hides HTTPS_PROXY." placeholder:"URL"`
+	CAFile           string         `name:"ca-file" help:"Certificates to trust besides the system's, where the host hides SSL_CERT_FILE." placeholder:"FILE"`
+	Account          string         `help:"Label of the sign-in to use." placeholder:"LABEL"`
+	Name             string         `help:"What to call the server in messages." placeholder:"NAME"`
+	ClientID         string         `name:"client-id" help:"OAuth client: an id, or the https URL of a client id metadata document." placeholder:"ID"`
+	ClientSecretFile string         `name:"client-secret-file" help:"File that holds the client's secret." placeholder:"FILE"`
+	Scope            []string       `help:"Scope that is needed besides the approved ones; can be repeated." sep:"none" placeholder:"SCOPE"`
+	Tenant           string         `help:"Entra ID tenant of the machine identity." placeholder:"TENANT"`
+	Identity         string         `help:"Use a machine identity: secret, certificate, workload, github, pipelines, managed or client-credentials." placeholder:"KIND"`
+	SignInWait       *time.Duration `name:"sign-in-wait" help:"How long requests wait for a person; 0: they do not." placeholder:"5m"`
+	LogFile          string         `name:"log-file" help:"File to add a line for each event to." placeholder:"FILE"`
 }
 
 // idleConnections is how many connections are kept between bursts of calls.
@@ -39,6 +39,9 @@ const idleConnections = 128
 
 // Run serves the remote server on stdin and stdout until the host ends it.
 func (c bridgeCmd) Run(ctx context.Context, s streams) error {
+	if s.in != nil && call.Terminal(s.in) {
+		call.Say(s.err, "this command serves an MCP host over stdin and stdout; how a host starts it: "+call.Docs+"hosts.md")
+	}
 	server, err := c.check()
 	if err == nil {
 		err = absolute(&c.CAFile, &c.ClientSecretFile) // detached processes, which get them too, run elsewhere
@@ -69,7 +72,7 @@ func (c bridgeCmd) Run(ctx context.Context, s streams) error {
 	}
 	b := bridge.Config{
 		URL: server, Name: c.called(w, server), Client: w.client, Headers: headers, In: polled(s.in), Out: s.out,
-		Log: w.trace, Hint: c.hint, SignInWait: c.SignInWait,
+		Log: w.trace, Hint: c.hint, SignInWait: c.patience(),
 	}
 	if err := c.authorize(&b, w, s, server); err != nil {
 		return err
@@ -85,7 +88,7 @@ func (c bridgeCmd) Run(ctx context.Context, s streams) error {
 // hint is what to do about err: a sign-in is for this bridge only with the flags that it has.
 func (c bridgeCmd) hint(err error) string {
 	return call.Login{
-		Account: c.Account, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Scopes: c.Scope, Home: c.Home, NoBrowser: unseen(),
+		Account: c.Account, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Scopes: c.Scope, Home: c.Home, NoBrowser: unseen(), More: "--log-file",
 	}.Hint(err)
 }
 
@@ -93,9 +96,9 @@ func (c bridgeCmd) hint(err error) string {
 func (c bridgeCmd) client() (*http.Client, error) {
 	o := webclient.Options{Version: Version, Getenv: osGetenv, Idle: idleConnections}
 	if c.Proxy != "" {
-		place, err := url.Parse(c.Proxy)
-		if err != nil || place.Host == "" {
-			return nil, credential.Fail(credential.Usage, "--proxy takes a URL such as http://proxy.example:3128", nil)
+		place, err := parseProxy(c.Proxy)
+		if err != nil {
+			return nil, err
 		}
 		o.Proxy = func(r *http.Request) (*url.URL, error) {
 			if credential.Loopback(r.URL.Hostname()) {
@@ -112,15 +115,14 @@ func (c bridgeCmd) check() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if c.SignInWait < 0 {
+	if c.SignInWait != nil && *c.SignInWait < 0 {
 		return "", credential.Fail(credential.Usage, "--sign-in-wait must not be negative", nil)
 	}
-	for _, scope := range c.Scope {
-		if !credential.CheckScope(scope) {
-			return "", credential.Fail(credential.Usage, "--scope takes one scope (RFC 6749 section 3.3) and can be repeated", nil)
-		}
+	shared := call.Flags{Account: c.Account, Identity: c.Identity, Scope: c.Scope}
+	if err := shared.Check(); err != nil {
+		return "", err
 	}
-	return server, nil
+	return server, checkCAFile(c.CAFile)
 }
 
 // absolute makes paths of the command line mean the same in every directory. An empty one stays empty.

@@ -119,6 +119,19 @@ func TestAbsolute(t *testing.T) {
 	}
 }
 
+// Zero means that requests do not wait; no flag means that they do.
+func TestSignInWait(t *testing.T) {
+	second, zero := time.Second, time.Duration(0)
+	for _, c := range []struct {
+		flag *time.Duration
+		want time.Duration
+	}{{nil, 0}, {&zero, -1}, {&second, time.Second}} {
+		if got := (bridgeCmd{SignInWait: c.flag}).patience(); got != c.want {
+			t.Errorf("got %v, want %v", got, c.want)
+		}
+	}
+}
+
 func TestBridgeHintHasItsFlags(t *testing.T) {
 	t.Setenv("BROWSER", os.Args[0])
 	c := bridgeCmd{Account: "work", ClientSecretFile: "/etc/a", Scope: []string{"a", "b"}}
@@ -126,7 +139,7 @@ func TestBridgeHintHasItsFlags(t *testing.T) {
 	if want := "grant more with: mcp-credential login " + somewhere + " --account work --client-secret-file /etc/a --scope a --scope b --scope c"; got != want {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
-	if got := c.hint(credential.Fail(credential.Network, "away", nil)); strings.Contains(got, "login") {
+	if got := c.hint(credential.Fail(credential.Network, "away", nil)); strings.Contains(got, "login") || !strings.Contains(got, "--log-file") {
 		t.Error(got)
 	}
 }

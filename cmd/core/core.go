@@ -70,7 +70,7 @@ func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.
 	}()
 	s := streams{program: program, in: stdin, out: stdout, err: stderr}
 	if c, ok := plainBridge(args); ok {
-		return report(stderr, "", c.Run(ctx, s))
+		return report(stderr, "bridge", "", c.Run(ctx, s))
 	}
 	parser, err := kong.New(model(args), kong.Name(call.Program), kong.Description(about), kong.Writers(stdout, stderr),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
@@ -83,7 +83,7 @@ func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.
 	}
 	parsed, err := parser.Parse(args[1:])
 	if err != nil {
-		return call.Report(stderr, credential.Fail(credential.Usage, "the command line is wrong", unwrapParse(err)))
+		return report(stderr, named(args), "", credential.Fail(credential.Usage, "the command line is wrong", unwrapParse(err)))
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	home := parsed.Selected().Target.FieldByName("Home")
@@ -91,15 +91,15 @@ func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.
 	if !home.IsValid() { // version
 		return call.Report(stderr, err)
 	}
-	return report(stderr, home.String(), err)
+	return report(stderr, named(args), home.String(), err)
 }
 
 // report tells the error of a command that was given a home, or none.
-func report(stderr io.Writer, home string, err error) int {
+func report(stderr io.Writer, verb, home string, err error) int {
 	if err == nil {
 		return 0
 	}
-	return call.Login{Home: home, NoBrowser: unseen()}.Report(stderr, err)
+	return call.Login{Home: home, NoBrowser: unseen(), Verb: verb}.Report(stderr, err)
 }
 
 // unseen reports whether a person at this command line would see no browser that is opened from it.
@@ -118,20 +118,28 @@ func plainBridge(args []string) (bridgeCmd, bool) {
 // model of all of them takes 2 ms to build; else all.
 func model(args []string) any {
 	all := reflect.TypeFor[commands]()
-	if len(args) > 1 {
-		for i := range all.NumField() {
-			if f := all.Field(i); strings.ToLower(f.Name) == args[1] {
-				return reflect.New(reflect.StructOf([]reflect.StructField{f})).Interface()
-			}
-		}
+	if f, ok := all.FieldByNameFunc(func(name string) bool { return strings.ToLower(name) == named(args) }); ok {
+		return reflect.New(reflect.StructOf([]reflect.StructField{f})).Interface()
 	}
 	return &commands{}
+}
+
+// named is the command that args name first; empty where they name none.
+func named(args []string) string {
+	all := reflect.TypeFor[commands]()
+	for i := range all.NumField() {
+		if name := strings.ToLower(all.Field(i).Name); len(args) > 1 && name == args[1] {
+			return name
+		}
+	}
+	return ""
 }
 
 const about = `Access tokens for MCP servers, from the cache or refreshed in silence.
 
 Sign in once with "mcp-credential login URL"; from then on every host and script gets a valid token from
-"mcp-credential get URL". Errors end with 2 usage or input, 3 sign-in needed, 4 try later, 5 refused or
+"mcp-credential get URL". "mcp-credential bridge URL" serves the same server to hosts that start local (stdio) servers
+only, and to agents that nobody watches. Errors end with 2 usage or input, 3 sign-in needed, 4 try later, 5 refused or
 misconfigured, 6 keychain.`
 
 // gitVerb reports whether git's word is one that we answer; flags are for people.

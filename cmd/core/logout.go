@@ -32,6 +32,10 @@ func (c logoutCmd) Run(ctx context.Context, s streams) error {
 	}
 	w.interactive = true
 	gone, err := w.helper.Logout(ctx, url, c.Account)
+	if credential.KindOf(err) == credential.NotFound {
+		call.Say(s.err, err.Error()) // what was asked for is so already
+		return nil
+	}
 	for _, server := range gone {
 		call.Say(s.err, "signed out of "+server)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/mcp-credential/mcp-credential/cmd/call"
+	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/helper"
 )
 
@@ -14,6 +15,9 @@ func (c storeCmd) Run(ctx context.Context, s streams) error {
 	w, r, err := open(c.Flags, s)
 	if err != nil || w == nil {
 		return err
+	}
+	if r.Format == "" {
+		return credential.Fail(credential.Usage, "store takes the server and its token from stdin: leave the URL away, and say --input git or --input json", nil)
 	}
 	q := r.Query
 	if q.ClientID == "" {

@@ -30,7 +30,7 @@ func run(args []string, stdin *os.File, stdout, stderr io.Writer) int {
 		return 0 // git asks every helper about every host
 	}
 	if err != nil {
-		return call.Report(stderr, err)
+		return call.Login{Verb: "get"}.Report(stderr, err)
 	}
 	hit, err := warm(f, r, stderr)
 	if err != nil {
