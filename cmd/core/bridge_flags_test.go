@@ -3,6 +3,7 @@ package core
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -141,5 +142,30 @@ func TestBridgeHintHasItsFlags(t *testing.T) {
 	}
 	if got := c.hint(credential.Fail(credential.Network, "away", nil)); strings.Contains(got, "login") || !strings.Contains(got, "--log-file") {
 		t.Error(got)
+	}
+}
+
+// TestEveryBridgeFlagIsDocumented finds a row of docs/hosts.md for each flag.
+func TestEveryBridgeFlagIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/hosts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := 0
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[bridgeCmd]()) {
+		if _, positional := f.Tag.Lookup("arg"); positional || f.Anonymous {
+			continue
+		}
+		flags++
+		name := f.Tag.Get("name")
+		if name == "" {
+			name = strings.ToLower(f.Name)
+		}
+		if !strings.Contains(string(text), "\n| `--"+name) {
+			t.Errorf("docs/hosts.md has no row for --%s", name)
+		}
+	}
+	if flags < 10 {
+		t.Fatalf("only %d flags", flags)
 	}
 }
