@@ -91,7 +91,7 @@ func (w Warm) cold(why string) error {
 
 // restarts claims the right to start one refresh process for the sign-in: at most one a second unless that one has succeeded,
 // none while one is at work and none before the time that the last failure asked for. Where all that it could do is offer
-// a sign-in, it is one in the cooldown of those. Losing a race here costs a process that finds nothing to do, never a
+// a sign-in, it is one in offerRest. Losing a race here costs a process that finds nothing to do, never a
 // second token request.
 func restarts(book state.Book, si state.SignIn, now time.Time) (bool, error) {
 	if si.Resting(now) {
@@ -112,10 +112,14 @@ func restarts(book state.Book, si state.SignIn, now time.Time) (bool, error) {
 	}
 	pause := time.Second
 	if ended(si, now) {
-		pause = credential.PromptRest
+		pause = offerRest
 	}
 	return book.Mark(startMark(si.Work()), now, pause)
 }
+
+// offerRest is short, because the caller that takes the right may be one that asks nobody; the cooldown of offers is kept
+// by the process that is started.
+const offerRest = 5 * time.Second
 
 // startMark names the mark of a refresh process that was started and may not have got to its lock yet.
 func startMark(work string) string { return "start-" + work }
