@@ -22,7 +22,6 @@ type pump struct {
 	tools     tools
 	asked     asked
 	questions questions
-	pulse     pulse
 	place     atomic.Pointer[string] // where the server has moved to on its own origin
 	listen    listener
 

@@ -105,12 +105,16 @@ func (p *pump) permit(ctx context.Context, n Need) (credential.Token, error) {
 // try makes one attempt. sent says whether anything of the request may have reached the server.
 func (p *pump) try(ctx context.Context, e errand, t credential.Token, s view) (resp *http.Response, sent bool, err error) {
 	var wrote atomic.Bool
-	trace := &httptrace.ClientTrace{WroteHeaders: func() {
-		wrote.Store(true)
+	mark := func(away bool) {
+		wrote.Store(away)
 		if e.call != nil {
-			e.call.away.Store(true)
+			e.call.away.Store(away)
 		}
-	}}
+	}
+	trace := &httptrace.ClientTrace{
+		GetConn:      func(string) { mark(false) }, // again when net/http itself repeats what no server has seen
+		WroteHeaders: func() { mark(true) },
+	}
 	var body io.Reader
 	if e.m.raw != nil {
 		body = bytes.NewReader(e.m.raw)
@@ -134,9 +138,7 @@ func (p *pump) try(ctx context.Context, e errand, t credential.Token, s view) (r
 		p.describe(req.Header, e.m, s)
 	}
 	authorize(req.Header, t)
-	p.pulse.freshen(p.Client)
 	resp, err = p.Client.Do(req)
-	p.pulse.beat(resp)
 	return resp, wrote.Load(), err
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -120,6 +121,45 @@ func TestBreaks(t *testing.T) {
 	r.holds(`"id":2`, "may have been carried out")
 	if n := len(f.arrivals("POST tools/call")); n != 1 {
 		t.Errorf("the call was sent %d times", n)
+	}
+}
+
+// A call whose connection has rested for too long was not sent, and says so where there is no other connection.
+func TestRestedAndGone(t *testing.T) {
+	f := serve(t, func(w http.ResponseWriter, _ *http.Request, _ arrival) bool {
+		w.Header().Set("Keep-Alive", "timeout=1") // less a margin: no time at all
+		return false
+	})
+	r := run(t, Config{URL: f.url(), Patience: time.Millisecond})
+	r.send(call1("1", "x"))
+	r.want(result("1", "ok"))
+	f.Listener.Close()
+	r.send(call1("2", "x"))
+	r.holds(`"id":2,`, "cannot be reached")
+}
+
+// carrier is an HTTP client's transport in the hands of a test.
+type carrier func(*http.Request) (*http.Response, error)
+
+func (c carrier) RoundTrip(r *http.Request) (*http.Response, error) { return c(r) }
+
+// What net/http has tried to write to a connection that was gone, and then could not send on another one, was not sent.
+func TestUnsentAfterAll(t *testing.T) {
+	for _, last := range []bool{false, true} {
+		c := &http.Client{Transport: carrier(func(r *http.Request) (*http.Response, error) {
+			trace := httptrace.ContextClientTrace(r.Context())
+			trace.GetConn("")
+			trace.WroteHeaders()
+			trace.GetConn("")
+			if last {
+				trace.WroteHeaders()
+			}
+			return nil, io.EOF
+		})}
+		p := newPump(t.Context(), Config{URL: "http://server.example/mcp", Client: c, Out: io.Discard}.withDefaults())
+		if _, sent, err := p.try(t.Context(), errand{method: http.MethodPost, m: &message{}}, good("t"), view{}); sent != last || err == nil {
+			t.Errorf("sent is %v, %v", sent, err)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"strings"
@@ -26,7 +27,7 @@ const maxRedirects = 5
 // maxHeader bounds the header of an answer in bytes.
 const maxHeader = 64 << 10
 
-// A connection that nobody uses is closed after idleTime, before a middlebox forgets it; one of HTTP/2 on which nothing
+// A connection that nobody uses is closed after idleTime, before a middlebox forgets it (see also restMost); one of HTTP/2 on which nothing
 // arrives is tried with a ping after pingAfter, since a machine that has slept may hold a dead one.
 const (
 	idleTime  = 90 * time.Second
@@ -58,7 +59,7 @@ func New(o Options) (*http.Client, error) {
 	n := &named{agent: agent(o.Version), build: func() *http.Transport {
 		return &http.Transport{
 			Proxy:                  o.Proxy,
-			DialContext:            dialer().DialContext,
+			DialContext:            dial,
 			TLSHandshakeTimeout:    credential.HTTPConnect,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 			ForceAttemptHTTP2:      true,
@@ -85,6 +86,14 @@ func Renew(c *http.Client) {
 // where the system's own takes a quarter of an hour.
 const peerTimeout = 30 * time.Second
 
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := dialer().DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &dialed{c}, nil
+}
+
 func dialer() *net.Dialer {
 	return &net.Dialer{
 		Timeout:         credential.HTTPConnect,
@@ -105,18 +114,23 @@ func agent(version string) string {
 	return "mcp-credential/" + version
 }
 
-// named adds the User-Agent.
+// named adds the User-Agent, and passes over connections that have rested for too long.
 type named struct {
 	agent string
 	build func() *http.Transport
 	next  atomic.Pointer[http.Transport]
+	rests rests
 }
 
 // RoundTrip sends a copy of the request, as http.RoundTripper demands.
 func (n *named) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
+	r = r.Clone(httptrace.WithClientTrace(r.Context(), n.rests.trace(r)))
 	r.Header.Set("User-Agent", n.agent)
-	return n.next.Load().RoundTrip(r)
+	resp, err := n.next.Load().RoundTrip(r)
+	if err == nil {
+		n.rests.note(resp)
+	}
+	return resp, err
 }
 
 // CloseIdleConnections makes http.Client.CloseIdleConnections reach the transport.
