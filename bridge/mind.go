@@ -15,11 +15,11 @@ func (p *pump) mind(ctx context.Context) {
 		p.keeper.glance(ctx) // the first time while the host says hello
 		due := time.Now().Add(p.keeper.pace())
 		for left := time.Until(due); left > 0; left = time.Until(due) {
-			before := time.Now()
-			if rest(ctx, min(left, clockRest)) != nil {
+			before, nap := time.Now(), min(left, clockRest)
+			if rest(ctx, nap) != nil {
 				return
 			}
-			if slept := time.Now().Round(0).Sub(before.Round(0)) - time.Since(before); slept > sleepLeast {
+			if slept := overslept(before, time.Now(), nap); slept > sleepLeast {
 				p.wake(slept)
 				break
 			}
@@ -27,12 +27,17 @@ func (p *pump) mind(ctx context.Context) {
 	}
 }
 
-// How often the clock is looked at, and which difference between the time of day and the time that this process was
-// awake is taken for a sleep of the machine.
+// How often the clock is looked at, and how much too late it is for a sleep of the machine.
 const (
 	clockRest  = 5 * time.Second
 	sleepLeast = 10 * time.Second
 )
+
+// overslept says how much more than a nap lies between two times of day. Go's monotonic clock would not do: in a sleep it
+// stands still on Linux and macOS, and goes on on Windows.
+func overslept(before, after time.Time, nap time.Duration) time.Duration {
+	return after.Round(0).Sub(before.Round(0)) - nap
+}
 
 // wake begins with new connections after a sleep, the server's stream among them.
 func (p *pump) wake(slept time.Duration) {

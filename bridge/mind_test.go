@@ -37,3 +37,13 @@ func TestWake(t *testing.T) {
 		p.wake(time.Minute)
 	}
 }
+
+// A sleep is seen whether the monotonic clock has stood still in it, as on Linux, or gone on, as on Windows.
+func TestOverslept(t *testing.T) {
+	before := time.Now()
+	for name, after := range map[string]time.Time{"goes on": before.Add(time.Hour), "stands still": before.Round(0).Add(time.Hour)} {
+		if got := overslept(before, after, clockRest); got != time.Hour-clockRest {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
