@@ -112,10 +112,16 @@ func inTurn(ctx context.Context, before <-chan struct{}) {
 	_ = wait(ctx, before)
 }
 
+// tooLong answers in place of whoever would have: the host gets an error for its request, and the server for the host's
+// response, whose identifier says nothing to the host.
 func (p *pump) tooLong(seen *skim) {
 	p.Log("the host sent a line that is too long")
-	if id, ok := seen.owed(); ok {
-		go p.host.send(failure(id, codeInvalid, "the message is larger than the bridge takes", nil))
+	instead := failure(seen.id, codeInvalid, "the message is larger than the bridge takes", nil)
+	switch seen.kind() {
+	case request:
+		go p.host.send(instead)
+	case response:
+		p.fromHost(instead)
 	}
 }
 

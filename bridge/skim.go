@@ -3,15 +3,17 @@ package bridge
 import "bytes"
 
 // skim reads a message that is too large to keep for the two things that an answer to it needs: its identifier, wherever
-// it stands, and whether it is a notification, which is answered by nothing. It keeps a few bytes of what passes through.
+// it stands, and its kind. It keeps a few bytes of what passes through.
 type skim struct {
 	depth   int
 	quoted  bool   // inside a string
 	escaped bool   // behind a backslash in one
 	word    []byte // the present name or value of the outer object, as written
 	name    string // of the member whose value is read
-	id      []byte
+	id      []byte // nil where there is none, or one that is too long
+	owned   bool   // there is one
 	method  bool
+	answers bool
 }
 
 // maxID bounds an identifier, in bytes.
@@ -65,16 +67,25 @@ func (s *skim) keep(c byte) {
 func (s *skim) end() {
 	switch s.name {
 	case `"id"`:
+		s.owned = true
 		if id, ok := tidy(s.word); ok && len(id) <= maxID {
 			s.id = bytes.Clone(id)
 		}
 	case `"method"`:
 		s.method = true
+	case `"result"`, `"error"`:
+		s.answers = true
 	}
 	s.name, s.word = "", nil
 }
 
-// owed reports whether the sender of the message waits for an answer, and to which identifier; nil where that is unknown.
-func (s *skim) owed() (id []byte, ok bool) {
-	return s.id, s.id != nil || !s.method
+// kind is what the message is. What is none counts as a request: whoever sent it waits as well.
+func (s *skim) kind() kind {
+	switch {
+	case s.method && !s.owned:
+		return notification
+	case s.answers && !s.method:
+		return response
+	}
+	return request
 }

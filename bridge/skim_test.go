@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +38,58 @@ func TestLongNotification(t *testing.T) {
 	r.send(`{"method":"notifications/x","params":{"id":1,"data":"`+strings.Repeat("a", 4<<10)+`"}}`, call1("1", "x"))
 	r.want(result("1", "ok"))
 	r.silent()
+}
+
+// What a message that is too large leaves behind, in pieces of any size.
+func TestSkim(t *testing.T) {
+	for line, want := range map[string]skim{
+		`{"method":"x","params":{"id":1},"id":"a\\\"b,\"id\":3"}`: {id: []byte(`"a\\\"b,\"id\":3"`), owned: true, method: true},
+		`{"a\"id":1,"x":"\\","id":2}`:                             {id: []byte("2"), owned: true},
+		`{"method":"x","id":"` + strings.Repeat("a", 300) + `"}`:  {owned: true, method: true},
+		`{"id":4,"result":{"method":"x"}}`:                        {id: []byte("4"), owned: true, answers: true},
+		`{"method":"x","params":[{"id":1,"result":2}]}`:           {method: true},
+		`{"id":5,"method":"x"`:                                    {id: []byte("5"), owned: true},
+		strings.Repeat("[", 300) + `"id":1`:                       {},
+		"no JSON":                                                 {},
+	} {
+		for size := 1; size <= len(line); size++ {
+			var s skim
+			for piece := range slices.Chunk([]byte(line), size) {
+				_, _ = s.Write(piece)
+			}
+			if string(s.id) != string(want.id) || s.owned != want.owned || s.method != want.method || s.answers != want.answers || len(s.word) > maxID+1 {
+				t.Fatalf("%s, %v, %v, %v is skimmed of %s in pieces of %d", s.id, s.owned, s.method, s.answers, line, size)
+			}
+		}
+	}
+}
+
+// A response that is too large becomes an error at the server, which waits for it; the host's own request of the same
+// identifier goes on.
+func TestLongResponse(t *testing.T) {
+	told := make(chan string, 1)
+	f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
+		switch {
+		case a.m.method == "tools/call":
+			stream(w, event1(`{"jsonrpc":"2.0","id":1,"method":"sampling/createMessage","params":{}}`))
+			told <- <-told
+			stream(w, event1(result("1", "ok")))
+			return true
+		case a.m.kind == response:
+			told <- a.body
+			w.WriteHeader(http.StatusAccepted)
+			return true
+		}
+		return false
+	})
+	r := run(t, Config{URL: f.url(), MaxMessage: 1 << 10})
+	r.send(call1("1", "x"))
+	r.holds("sampling/createMessage")
+	r.send(`{"jsonrpc":"2.0","id":1,"result":{"text":"` + strings.Repeat("a", 4<<10) + `"}}`)
+	r.want(result("1", "ok"))
+	if body := <-told; !strings.Contains(body, `"id":1,"error"`) {
+		t.Errorf("the server was told %s", body)
+	}
 }
 
 // The end of stdin is seen behind a line that cannot be answered, because the host does not read.
