@@ -39,6 +39,8 @@ const idleConnections = 128
 
 // Run serves the remote server on stdin and stdout until the host ends it.
 func (c bridgeCmd) Run(ctx context.Context, s streams) error {
+	// A host that has gone is a failed write, not the end of this process, which has a session to close.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	if s.in != nil && call.Terminal(s.in) {
 		call.Say(s.err, "this command serves an MCP host over stdin and stdout; how a host starts it: "+call.Docs+"hosts.md")
 	}
@@ -71,17 +73,20 @@ func (c bridgeCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	b := bridge.Config{
-		URL: server, Name: c.called(w, server), Client: w.client, Headers: headers, In: polled(s.in), Out: s.out,
+		URL: server, Name: c.called(w, server), Client: w.client, Headers: headers, In: s.in, Out: s.out,
 		Log: w.trace, Hint: c.hint, SignInWait: c.patience(),
 	}
 	if err := c.authorize(&b, w, s, server); err != nil {
 		return err
 	}
+	in, blockIn := polled(s.in)
+	defer blockIn()
+	b.In = in
 	if out, ok := s.out.(*os.File); ok {
-		b.Out = polled(out)
+		out, blockOut := polled(out)
+		defer blockOut()
+		b.Out = out
 	}
-	// A host that has gone is a failed write, not the end of this process, which has a session to close.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	return bridge.Run(ctx, b)
 }
 
