@@ -27,8 +27,8 @@ const maxRedirects = 5
 // maxHeader bounds the header of an answer in bytes.
 const maxHeader = 64 << 10
 
-// A connection that nobody uses is closed after idleTime, before a middlebox forgets it (see also restMost); one of HTTP/2 on which nothing
-// arrives is tried with a ping after pingAfter, since a machine that has slept may hold a dead one.
+// A connection that nobody uses is closed after idleTime, before a middlebox forgets it (see also restMost); one of
+// HTTP/2 on which nothing arrives is tried with a ping after pingAfter, since a machine that has slept may hold a dead one.
 const (
 	idleTime  = 90 * time.Second
 	pingAfter = 30 * time.Second
