@@ -81,14 +81,13 @@ func (p *pump) bring(c *call, resp *http.Response) error {
 		discard(resp)
 		return nil
 	}
-	max := p.MaxMessage
+	body := p.gather()
 	if resp.StatusCode/100 != 2 {
-		max = min(max, maxRefusal)
+		body.max = min(body.max, maxRefusal)
 	}
 	if kind != "" && !strings.Contains(kind, "json") {
 		return p.notMCP(c, resp, kind)
 	}
-	body := gather{max: max}
 	if _, err := body.ReadFrom(resp.Body); err != nil {
 		return p.broken(c.ctx, err)
 	}

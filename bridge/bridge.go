@@ -54,6 +54,8 @@ type Config struct {
 	Hint func(error) string // what to do about an error, a command for it behind ": "; nil: nothing is said
 	Now  func() time.Time   // nil: time.Now
 
+	Large func() // a message is large: called at each megabyte of it, by any goroutine; nil: nothing is done
+
 	SignInWait time.Duration // how long requests wait for a person; 0: credential.BridgeSignIn; negative: they do not
 	Patience   time.Duration // how long a request waits for the network; 0: credential.BridgePatience
 	Throttle   time.Duration // the longest Retry-After that is waited for; 0: credential.BridgeThrottle
@@ -105,7 +107,7 @@ func Run(ctx context.Context, c Config) error {
 	defer stop()
 	p := newPump(life, c.withDefaults())
 	ended := make(chan error, 1)
-	go func() { ended <- readLines(p.In, p.MaxMessage, p.fromHost, p.tooLong) }()
+	go func() { ended <- readLines(p.In, p.gather(), p.fromHost, p.tooLong) }()
 	go p.mind(life)
 	var err error
 	select {

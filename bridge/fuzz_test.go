@@ -67,7 +67,7 @@ func FuzzEvents(f *testing.F) {
 		retry int64
 	}
 	read := func(r io.Reader) (o outcome) {
-		e := newEvents(r, 1<<20)
+		e := newEvents(r, gather{max: 1 << 20})
 		for {
 			ev, err := e.next()
 			if err != nil {
@@ -101,7 +101,7 @@ func FuzzLines(f *testing.F) {
 	f.Add(strings.Repeat("x", 70000)+"\ny", uint16(60000))
 	f.Fuzz(func(t *testing.T, data string, max uint16) {
 		var got []string
-		err := readLines(strings.NewReader(data), int(max)+1, func(b []byte) { got = append(got, string(b)) }, func(*skim) {
+		err := readLines(strings.NewReader(data), gather{max: int(max) + 1}, func(b []byte) { got = append(got, string(b)) }, func(*skim) {
 			got = append(got, "too long")
 		})
 		var want []string

@@ -8,7 +8,7 @@ import (
 // errTooLong says that a message is larger than the bridge takes.
 var errTooLong = errors.New("the message is too long")
 
-// Sizes of the pieces that a message is gathered in, in bytes: the first fits most messages whole.
+// Sizes of the pieces that a message is gathered in, in bytes: the first of an answer fits most of them whole.
 const (
 	firstPiece = 4 << 10
 	mostPiece  = 1 << 20
@@ -18,17 +18,21 @@ const (
 // twice for a moment; growing one slice would need more, and leave all its smaller selves behind as garbage.
 type gather struct {
 	max    int
+	large  func() // called for each piece of mostPiece that it takes; nil: nothing
 	size   int
 	pieces [][]byte
 }
 
-// room returns the free end of the last piece.
-func (g *gather) room() []byte {
+// room returns the free end of the last piece, or of a new one: the first is of the size first.
+func (g *gather) room(first int) []byte {
 	n := len(g.pieces)
 	if n == 0 || len(g.pieces[n-1]) == cap(g.pieces[n-1]) {
-		size := firstPiece
+		size := first
 		if n > 0 {
 			size = min(4*cap(g.pieces[n-1]), mostPiece)
+		}
+		if size == mostPiece && g.large != nil {
+			g.large()
 		}
 		g.pieces = append(g.pieces, make([]byte, 0, size))
 		n++
@@ -49,7 +53,7 @@ func (g *gather) took(n int) error {
 // Write adds a copy of p, or fails with errTooLong.
 func (g *gather) Write(p []byte) (int, error) {
 	for done := 0; done < len(p); {
-		n := copy(g.room(), p[done:])
+		n := copy(g.room(min(len(p)+1, mostPiece)), p[done:])
 		done += n
 		if err := g.took(n); err != nil {
 			return done, err
@@ -61,7 +65,7 @@ func (g *gather) Write(p []byte) (int, error) {
 // ReadFrom adds everything up to the end of r, or fails with errTooLong.
 func (g *gather) ReadFrom(r io.Reader) (int64, error) {
 	for {
-		n, err := r.Read(g.room())
+		n, err := r.Read(g.room(firstPiece))
 		if terr := g.took(n); terr != nil {
 			return int64(g.size), terr
 		}

@@ -36,11 +36,11 @@ func (h *host) send(msg []byte) {
 // close ends the writing. It does not wait for a write that the host holds up.
 func (h *host) close() { h.closed.Store(true) }
 
-// readLines hands on each line of r until its end. A line that is longer than max is dropped; tooLong gets what was seen
-// of it, at its end.
-func readLines(r io.Reader, max int, line func([]byte), tooLong func(*skim)) error {
+// readLines hands on each line of r until its end, gathered as with none. A line that is too long for that is dropped;
+// tooLong gets what was seen of it, at its end.
+func readLines(r io.Reader, none gather, line func([]byte), tooLong func(*skim)) error {
 	in := bufio.NewReaderSize(r, 64<<10)
-	g := gather{max: max}
+	g := none
 	for {
 		part, err := in.ReadSlice('\n')
 		n, werr := g.Write(part)
@@ -51,7 +51,7 @@ func readLines(r io.Reader, max int, line func([]byte), tooLong func(*skim)) err
 				_, _ = seen.Write(piece)
 			}
 			_, _ = seen.Write(part[n:])
-			g = gather{max: max}
+			g = none
 			if errors.Is(err, bufio.ErrBufferFull) {
 				err = skimLine(in, &seen)
 			}

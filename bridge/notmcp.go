@@ -60,6 +60,6 @@ func (p *pump) onlySSE(c *call) bool {
 		return false
 	}
 	defer resp.Body.Close()
-	first, err := newEvents(resp.Body, maxRefusal).next()
+	first, err := newEvents(resp.Body, gather{max: maxRefusal}).next()
 	return err == nil && first.name == "endpoint"
 }

@@ -39,6 +39,9 @@ func newPump(ctx context.Context, c Config) *pump {
 	return p
 }
 
+// gather is an empty one for a message of either side.
+func (p *pump) gather() gather { return gather{max: p.MaxMessage, large: p.Large} }
+
 func closed() chan struct{} {
 	c := make(chan struct{})
 	close(c)

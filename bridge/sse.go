@@ -18,20 +18,20 @@ type event struct {
 // events reads a text/event-stream. Between two events the fields say where the stream stands.
 type events struct {
 	in    *bufio.Reader
-	max   int           // bytes of data in one event
+	none  gather        // for the data of one event
 	last  string        // id of the last complete event, for Last-Event-ID
 	retry time.Duration // what the server asked for before a reconnection; 0: nothing
 	begun bool
 	skips bool // an event that is too large is read to its end; else the stream is not to be read on
 }
 
-func newEvents(r io.Reader, max int) *events {
-	return &events{in: bufio.NewReaderSize(r, 16<<10), max: max}
+func newEvents(r io.Reader, none gather) *events {
+	return &events{in: bufio.NewReader(r), none: none}
 }
 
 // again continues with another connection to the same stream.
 func (e *events) again(r io.Reader) {
-	e.in = bufio.NewReaderSize(r, 16<<10)
+	e.in = bufio.NewReader(r)
 	e.begun = false
 }
 
@@ -40,13 +40,13 @@ func (e *events) again(r io.Reader) {
 func (e *events) next() (event, error) {
 	var ev event
 	id := e.last
-	data := gather{max: e.max}
+	data := e.none
 	large := false
 	for {
 		name, err := e.line(&data, &ev, &id)
 		if errors.Is(err, errTooLong) && e.skips {
 			large = true
-			data = gather{max: e.max}
+			data = e.none
 			continue
 		}
 		if err != nil {

@@ -16,7 +16,7 @@ import (
 // follow delivers the stream that answers a call, and resumes it where it breaks off before the answer is complete. A
 // server may close it as often as it likes and have the client come back (MCP 2025-11-25, SEP-1699).
 func (p *pump) follow(c *call, resp *http.Response) error {
-	e := newEvents(resp.Body, p.MaxMessage)
+	e := newEvents(resp.Body, p.gather())
 	body := resp.Body
 	defer func() { body.Close() }()
 	pause := retryFirst
@@ -50,7 +50,7 @@ func (p *pump) follow(c *call, resp *http.Response) error {
 		}
 		resp, body = next, next.Body
 		if listens {
-			e = newEvents(body, p.MaxMessage) // a subscription of its own, which resumes nothing
+			e = newEvents(body, p.gather()) // a subscription of its own, which resumes nothing
 		} else {
 			e.again(body)
 		}
@@ -210,7 +210,7 @@ func (p *pump) hearken(ctx context.Context, answered func()) {
 	}
 	c := newCall(ctx, &message{method: "the server's stream"})
 	defer c.stop()
-	e := newEvents(nil, p.MaxMessage)
+	e := newEvents(nil, p.gather())
 	e.skips = true
 	opened := false
 	for pause := retryFirst; ; pause = min(2*pause, mostPause) {

@@ -86,6 +86,9 @@ func (c bridgeCmd) Run(ctx context.Context, s streams) error {
 		out, blockOut := polled(out)
 		defer blockOut()
 		b.Out = out
+		var every func()
+		b.Large, every = oneProcessor(largeBusy, in, out)
+		defer every()
 	}
 	return bridge.Run(ctx, b)
 }

@@ -13,9 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld/mcphost"
-	"github.com/mcp-credential/mcp-credential/internal/fakeworld/mcpserver"
 )
 
 // The limits of the bridge.
@@ -26,10 +24,10 @@ const (
 	crowd       = 1000                   // calls at once
 )
 
-// span is a protected MCP server in this process, a home that is signed in to it, and the bridges to measure.
+// span is a protected MCP server, a home that is signed in to it, and the bridges to measure.
 type span struct {
 	dir, bin string
-	world    *fakeworld.World
+	world    *world
 	header   string // with a valid token
 	node     string // the programs below are in npm's packages; empty: not installed
 	modules  string
@@ -43,17 +41,20 @@ func newSpan(ctx context.Context, bin, modules string) (s *span, err error) {
 	if s.dir, err = os.MkdirTemp("", "mcp-credential-bench"); err != nil {
 		return nil, err
 	}
-	if s.world, err = fakeworld.Start(fakeworld.Options{Rotate: true, RevokeOnReuse: true, MCP: mcpserver.Handler()}); err == nil {
-		err = s.furnish(ctx)
+	if err = buildWorld(ctx, s.dir); err == nil {
+		err = s.furnish()
 	}
 	if err == nil {
-		_, err = s.output(ctx, s.program(), "login", s.world.ServerURL())
+		s.world, err = startWorld(s.dir)
+	}
+	if err == nil {
+		_, err = s.output(ctx, s.program(), "login", s.world.url)
 	}
 	if err != nil {
 		s.clear()
 		return nil, err
 	}
-	header, err := s.output(ctx, s.program(), "get", "--output", "header", s.world.ServerURL())
+	header, err := s.output(ctx, s.program(), "get", "--output", "header", s.world.url)
 	s.header, s.modules = strings.TrimSpace(string(header)), modules
 	if node := filepath.Join(modules, ".bin", "node"); err == nil && exists(node) && exists(s.peer()[1]) && exists(s.inspector()[1]) {
 		s.node = node
@@ -68,7 +69,7 @@ func exists(path string) bool {
 
 func (s *span) clear() {
 	if s.world != nil {
-		_ = s.world.Close()
+		_ = s.world.end()
 	}
 	_ = os.RemoveAll(s.dir)
 }
@@ -89,7 +90,7 @@ func (s *span) environ() []string {
 }
 
 // furnish writes the configuration of a home with a keychain that needs nobody.
-func (s *span) furnish(ctx context.Context) error {
+func (s *span) furnish() error {
 	home := s.path(".mcp-credential")
 	err := os.Mkdir(home, 0o700)
 	if err == nil {
@@ -99,14 +100,7 @@ func (s *span) furnish(ctx context.Context) error {
 		text := fmt.Sprintf("store = \"file\"\npassphrase_file = %q\n", s.path("passphrase"))
 		err = os.WriteFile(filepath.Join(home, "config.toml"), []byte(text), 0o600)
 	}
-	if err != nil {
-		return err
-	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", s.path(exe("fakebrowser")), "github.com/mcp-credential/mcp-credential/internal/fakeworld/cmd/fakeworld")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("build the browser: %w: %s", err, out)
-	}
-	return nil
+	return err
 }
 
 func (s *span) output(ctx context.Context, name string, args ...string) ([]byte, error) {
@@ -121,7 +115,7 @@ func (s *span) output(ctx context.Context, name string, args ...string) ([]byte,
 
 // peer is mcp-remote. It gets its token in a header: that spares it an OAuth of its own.
 func (s *span) peer() []string {
-	return []string{s.node, filepath.Join(s.modules, "mcp-remote", "dist", "proxy.js"), s.world.ServerURL(), "--header", s.header}
+	return []string{s.node, filepath.Join(s.modules, "mcp-remote", "dist", "proxy.js"), s.world.url, "--header", s.header}
 }
 
 // inspector is the Inspector, told to list the tools of what follows.
@@ -136,7 +130,7 @@ func (s *span) starts() ([]pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	url := s.world.ServerURL()
+	url := s.world.url
 	client := func(name string, args ...string) subject {
 		return subject{name: name, argv: append([]string{self, clientRole}, args...), env: s.environ()}
 	}
@@ -212,11 +206,11 @@ func together(ctx context.Context, c caller, n int) (time.Duration, error) {
 
 // report is the part of the table that is about calls.
 func (s *span) report(ctx context.Context, runs int, out io.Writer) (broken int, err error) {
-	d := newDirect(s.world.ServerURL(), strings.TrimPrefix(s.header, "Authorization: Bearer "))
+	d := newDirect(s.world.url, strings.TrimPrefix(s.header, "Authorization: Bearer "))
 	if err := greet(ctx, d); err != nil {
 		return 0, err
 	}
-	h, err := s.host(ctx, s.program(), "bridge", s.world.ServerURL())
+	h, err := s.host(ctx, s.program(), "bridge", s.world.url)
 	if err != nil {
 		return 0, err
 	}
