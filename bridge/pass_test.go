@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -88,6 +89,38 @@ func TestBadLines(t *testing.T) {
 	r.send("", "  ", call1("9", "x"))
 	r.want(result("9", "ok"))
 	r.silent()
+}
+
+// A large message is reported from either side and by either way; a small one is not.
+func TestLarge(t *testing.T) {
+	large := strings.Repeat("a", 3*mostPiece)
+	for name, c := range map[string]struct {
+		asked, answered string
+		events, want    bool
+	}{
+		"small":           {asked: "a", answered: "a"},
+		"from the host":   {asked: large, answered: "a", want: true},
+		"from the server": {asked: "a", answered: large, want: true},
+		"in an event":     {asked: "a", answered: large, events: true, want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := serve(t, func(w http.ResponseWriter, _ *http.Request, _ arrival) bool {
+				if c.events {
+					stream(w, event1(result("1", c.answered)))
+				} else {
+					answer(w, result("1", c.answered))
+				}
+				return true
+			})
+			var reported atomic.Int32
+			r := run(t, Config{URL: f.url(), Large: func() { reported.Add(1) }})
+			r.send(call1("1", c.asked))
+			r.want(result("1", c.answered))
+			if got := reported.Load(); got > 0 != c.want || got > 3 {
+				t.Errorf("reported %d times", got)
+			}
+		})
+	}
 }
 
 // Progress, requests of the server and their answers pass while a request is open; notifications get no answer.
