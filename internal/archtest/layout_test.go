@@ -67,9 +67,9 @@ var layout = map[string][]string{
 	"internal/fakeworld/entra":         {"internal/fakeworld"},
 	"internal/fakeworld/mcphost":       {},
 	"internal/fakeworld/mcpserver":     {"internal/fakeworld", "github.com/modelcontextprotocol/go-sdk/mcp"},
-	"scripts/bench":              {"cache", "credential", "internal/fakeworld/mcphost", "internal/home"},
-	"scripts/conformance/driver": {"internal/fakeworld/mcphost"},
-	"scripts/demo":               {"cmd/call", "internal/fakeworld", "internal/fakeworld/mcpserver"},
+	"scripts/bench":                    {"cache", "credential", "internal/fakeworld/mcphost", "internal/home"},
+	"scripts/conformance/driver":       {"internal/fakeworld/mcphost"},
+	"scripts/demo":                     {"cmd/call", "internal/fakeworld", "internal/fakeworld/mcpserver"},
 }
 
 // sdks are the modules of others, each with the packages that import it, in tests too. One product package each: the
