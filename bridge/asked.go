@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/mcp-credential/mcp-credential/credential"
 )
 
 // asked are the requests that the bridge itself makes of the host. Their identifiers begin with a random text, so that
@@ -59,11 +61,16 @@ type elicitation struct {
 }
 
 // show asks. It returns nil when the person has agreed to open url; that says nothing about what becomes of the sign-in.
+// url may lead to this machine's loopback, which a browser elsewhere does not reach.
 func (e *elicitation) show(ctx context.Context, url string) error {
 	id, answer := e.p.asked.next()
 	e.id = quote(id)
+	message := "Sign in to " + e.p.Name + " so that its tools can be used."
+	if hint := e.p.Hint(e.p.fail(credential.NoSignIn, "", nil)); hint != "" && !e.p.Person.Reachable() {
+		message += " If your browser runs on another machine, it cannot finish this sign-in; then " + hint
+	}
 	e.p.host.send([]byte(`{"jsonrpc":"2.0","id":` + e.id + `,"method":"elicitation/create","params":{"mode":"url","elicitationId":` + e.id +
-		`,"url":` + quote(url) + `,"message":` + quote("Sign in to "+e.p.Name+" so that its tools can be used.") + `}}`))
+		`,"url":` + quote(url) + `,"message":` + quote(message) + `}}`))
 	select {
 	case m := <-answer:
 		switch action := digText(m.result, "action"); {

@@ -164,33 +164,40 @@ func TestUnreachable(t *testing.T) {
 
 // A host that shows addresses is asked to, with an identifier that no server uses; its answer stays here.
 func TestElicitation(t *testing.T) {
+	const near = "Sign in to test so that its tools can be used."
 	for _, c := range []struct {
-		name, answer string
-		works        bool
+		name, answer  string
+		works, remote bool
+		message       string
 	}{
-		{"accepted", `"result":{"action":"accept"}`, true},
-		{"declined", `"result":{"action":"decline"}`, false},
-		{"not shown", `"error":{"code":-32601,"message":"no"}`, true},
+		{name: "accepted", answer: `"result":{"action":"accept"}`, works: true, message: near},
+		{name: "accepted from afar", answer: `"result":{"action":"accept"}`, works: true, remote: true,
+			message: near + " If your browser runs on another machine, it cannot finish this sign-in; then sign in with: mcp-credential login URL"},
+		{name: "declined", answer: `"result":{"action":"decline"}`, message: near},
+		{name: "not shown", answer: `"error":{"code":-32601,"message":"no"}`, works: true, message: near},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, v, open := locked(t)
 			f.on = func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
 				return a.m.method == "tools/call" && guarded(w, a, "t")
 			}
-			g := &guest{come: func(ctx context.Context, _ Need, show Show) error {
+			g := &guest{unreached: c.remote, come: func(ctx context.Context, _ Need, show Show) error {
 				if err := show(ctx, "http://127.0.0.1:1/page?a=1&b"); err != nil && !errors.Is(err, ErrNotShown) {
 					return err
 				}
 				open.Store(true)
 				return nil
 			}}
-			r := run(t, Config{URL: f.url(), Tokens: v, Person: g, Name: "test"})
+			r := run(t, Config{URL: f.url(), Tokens: v, Person: g, Name: "test", Hint: hint})
 			r.hello(`{"elicitation":{"url":{}}}`)
 			eventually(t, "the handshake", func() bool { return len(f.arrivals("GET")) == 1 })
 			r.send(call1("1", "x"))
 			asked, err := peek([]byte(r.next()))
 			if err != nil || asked.method != "elicitation/create" || digText(asked.params, "url") != "http://127.0.0.1:1/page?a=1&b" || digText(asked.params, "mode") != "url" || digText(asked.params, "elicitationId") == "" {
 				t.Fatalf("%s %v", asked.raw, err)
+			}
+			if got := digText(asked.params, "message"); got != c.message {
+				t.Errorf("the person reads %q", got)
 			}
 			r.send(`{"jsonrpc":"2.0","id":` + string(asked.id) + `,` + c.answer + `}`)
 			if c.works {
