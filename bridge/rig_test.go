@@ -312,8 +312,9 @@ func (v *vault) refusals() (out []Need) {
 // good is a token that is valid for an hour.
 func good(text string) credential.Token { return lasting(text, time.Hour) }
 
-func lasting(text string, life time.Duration) credential.Token {
-	now := time.Now()
+func lasting(text string, life time.Duration) credential.Token { return since(time.Now(), text, life) }
+
+func since(now time.Time, text string, life time.Duration) credential.Token {
 	return credential.Token{Access: credential.NewSecret(text), Type: "Bearer", Obtained: now, Expiry: now.Add(life), RefreshAt: now.Add(life * 4 / 5)}
 }
 

@@ -95,36 +95,45 @@ func TestForbidden(t *testing.T) {
 // No request carries a token past its time, and inside the window a new one is looked for while the old one serves.
 func TestExpiryAndWindow(t *testing.T) {
 	var serial atomic.Int32
-	const life = 200 * time.Millisecond
+	const life = 200 * time.Second
 	var mu sync.Mutex
-	issued := map[string]time.Time{}
+	now, issued := time.Now(), map[string]time.Time{} // the clock goes on between two calls only
+	clock := func(on time.Duration) time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(on)
+		return now
+	}
+	refused, ahead := 0, 0
 	v := &vault{}
 	v.give = func(Need, int) (credential.Token, error) {
 		mu.Lock()
 		defer mu.Unlock()
+		if last, ok := issued[fmt.Sprint("t", serial.Load())]; ok && now.Sub(last) < life*9/10 {
+			ahead++
+		}
 		name := fmt.Sprint("t", serial.Add(1))
-		issued[name] = time.Now()
-		return lasting(name, life), nil
+		issued[name] = now
+		return since(now, name, life), nil
 	}
 	f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
 		mu.Lock()
 		defer mu.Unlock()
-		if at := issued[a.header.Get("Authorization")[len("Bearer "):]]; at.IsZero() || time.Since(at) > life {
+		if at := issued[a.header.Get("Authorization")[len("Bearer "):]]; at.IsZero() || now.Sub(at) > life {
+			refused++
 			w.WriteHeader(http.StatusUnauthorized)
 			return true
 		}
 		return false
 	})
-	var renewed atomic.Int32
-	r := run(t, Config{URL: f.url(), Tokens: v, Log: func(s string) {
-		if s == "Refreshed MCP sign-in for test" {
-			renewed.Add(1)
-		}
-	}, Name: "test"})
+	r := run(t, Config{URL: f.url(), Tokens: v, Name: "test", Now: func() time.Time { return clock(0) }})
 	r.hello("{}")
-	end := time.Now().Add(5 * life)
+	end := clock(0).Add(10 * life)
 	notices := 0
-	for i := 0; time.Now().Before(end); i++ {
+	for i := 0; clock(5*time.Second).Before(end); i++ {
+		if i%60 == 20 {
+			clock(life) // nobody has called for that long
+		}
 		r.send(call1(fmt.Sprint(i), "x"))
 		line := r.next()
 		for line == `{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","logger":"mcp-credential","data":"Refreshed MCP sign-in for test"}}` {
@@ -135,8 +144,10 @@ func TestExpiryAndWindow(t *testing.T) {
 			t.Fatal(line)
 		}
 	}
-	if refused := len(v.refusals()); refused > 0 || serial.Load() < 4 || notices < 2 {
-		t.Errorf("%d tokens, %d refused, %d notices", serial.Load(), refused, notices)
+	mu.Lock()
+	defer mu.Unlock()
+	if refused > 0 || ahead < 3 || notices < 5 {
+		t.Errorf("%d tokens, %d ahead of time, %d refused, %d notices", serial.Load(), ahead, refused, notices)
 	}
 }
 
