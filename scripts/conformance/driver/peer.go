@@ -9,14 +9,15 @@ import (
 )
 
 // peer prepares mcp-remote in place of the program under test, to compare: DRIVER_PEER is its command, in words that
-// hold no spaces. It opens browsers by the program xdg-open.
+// hold no spaces. It opens browsers by the program x-www-browser where there is no
+// other, and listens for the answer only after that: this one takes its time, as a real one does.
 func (s *scenario) peer(home, server string, getenv func(string) string) (*exec.Cmd, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	opener := "#!/bin/sh\nexec " + filepath.Join(filepath.Dir(self), "fakebrowser") + " \"$1\"\n"
-	if err := os.WriteFile(filepath.Join(home, "xdg-open"), []byte(opener), 0o700); err != nil {
+	opener := "#!/bin/sh\nsleep 2\nexec " + filepath.Join(filepath.Dir(self), "fakebrowser") + " \"$1\"\n"
+	if err := os.WriteFile(filepath.Join(home, "x-www-browser"), []byte(opener), 0o700); err != nil {
 		return nil, err
 	}
 	argv := append(strings.Fields(getenv("DRIVER_PEER")), server)
