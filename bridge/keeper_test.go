@@ -44,12 +44,17 @@ func look(t *testing.T, k *keeper) time.Duration {
 func TestPaceInTheWindow(t *testing.T) {
 	var at *clock
 	text := "t"
-	k, at, _ := kept(t, &vault{give: func(Need, int) (credential.Token, error) { return due(text, at.now()), nil }})
+	v := &vault{give: func(Need, int) (credential.Token, error) { return due(text, at.now()), nil }}
+	k, at, _ := kept(t, v)
 	look(t, k)
 	slow := []time.Duration{250, 500, 1000, 2000, 4000, 8000, 16000, 20000, 20000}
 	for i, want := range slow {
 		if got := look(t, k); got != want*time.Millisecond {
 			t.Fatalf("look %d rests %s", i, got)
+		}
+		asked := v.asked()
+		if look(t, k); v.asked() != asked {
+			t.Fatalf("look %d does not rest", i)
 		}
 		at.add(want * time.Millisecond)
 	}
@@ -57,6 +62,25 @@ func TestPaceInTheWindow(t *testing.T) {
 	look(t, k)
 	if got := look(t, k); got != lookRest {
 		t.Errorf("after a new token it rests %s", got)
+	}
+}
+
+// While no token is known to be needed one is asked for each second, however long that goes on: somebody may sign in.
+func TestPaceWithoutToken(t *testing.T) {
+	v := &vault{give: func(Need, int) (credential.Token, error) {
+		return credential.Token{}, credential.Fail(credential.NotFound, "unknown", nil)
+	}}
+	k, at, _ := kept(t, v)
+	for i := range 10 {
+		for range 2 {
+			if held, err := k.token(t.Context()); !held.Access.IsZero() || err != nil {
+				t.Fatalf("%v %v", held, err)
+			}
+			if v.asked() != i+1 {
+				t.Fatalf("asked %d times in second %d", v.asked(), i)
+			}
+			at.add(freeRest / 2)
+		}
 	}
 }
 

@@ -71,6 +71,18 @@ func TestErrorWithoutID(t *testing.T) {
 	r.want(`{"jsonrpc":"2.0","id":3,"error":{"code":-32600,"message":"no"}}`)
 }
 
+// On a stream, where the answer may still come, an error that names no request is none.
+func TestErrorWithoutIDOnStream(t *testing.T) {
+	f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
+		stream(w, event1(`{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"no"}}`), event1(result("3", "ok")))
+		return true
+	})
+	r := run(t, Config{URL: f.url()})
+	r.send(call1("3", "x"))
+	r.want(result("3", "ok"))
+	r.silent()
+}
+
 // What the host gets wrong is answered, and the bridge goes on.
 func TestBadLines(t *testing.T) {
 	f := serve(t, nil)

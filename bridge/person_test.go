@@ -24,6 +24,12 @@ type guest struct {
 
 func (g *guest) Reachable() bool { return !g.unreached }
 
+func (g *guest) offered() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.visits
+}
+
 func (g *guest) SignIn(ctx context.Context, n Need, show Show) error {
 	g.mu.Lock()
 	g.visits++
@@ -274,6 +280,45 @@ func TestSignedInElsewhere(t *testing.T) {
 	}
 }
 
+// Ahead of need nobody is asked by a host that shows no addresses, nor where the next token comes by itself.
+func TestNothingAhead(t *testing.T) {
+	var ends error = credential.Fail(credential.NoSignIn, "there is no refresh token", nil)
+	for _, c := range []struct {
+		name, capabilities string
+		err                error
+	}{{"not shown", "{}", ends}, {"no need", `{"elicitation":{"url":{}}}`, nil}} {
+		t.Run(c.name, func(t *testing.T) {
+			v := &vault{give: func(Need, int) (credential.Token, error) {
+				return due("t", time.Now()), c.err
+			}}
+			g := &guest{unreached: true}
+			r := run(t, Config{URL: serve(t, nil).url(), Tokens: v, Person: g, Name: "test"})
+			r.hello(c.capabilities)
+			looks := v.asked()
+			eventually(t, "two more looks", func() bool { return v.asked() > looks+1 })
+			r.silent()
+			if n := g.offered(); n != 0 {
+				t.Errorf("offered %d times", n)
+			}
+		})
+	}
+}
+
+// A request whose need came up before a sign-in was finished goes on after it, and offers no second one.
+func TestNeedBeforeSignIn(t *testing.T) {
+	g := &guest{come: func(context.Context, Need, Show) error { return nil }}
+	p := newPump(t.Context(), Config{URL: "URL", Tokens: &vault{give: func(Need, int) (credential.Token, error) { return good("t"), nil }}, Person: g}.withDefaults())
+	cause := errors.New("nobody has signed in")
+	for range 2 {
+		if err := p.door.open(t.Context(), Need{}, 0, cause); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := g.offered(); n != 1 {
+		t.Errorf("offered %d times", n)
+	}
+}
+
 // Where only the host can reach a person it is asked to while the last token still serves: no request waits, a no is
 // not repeated, and does not stand in the way of the offer that requests need later.
 func TestSignInAhead(t *testing.T) {
@@ -313,7 +358,10 @@ func TestSignInAhead(t *testing.T) {
 			r.holds("notifications/elicitation/complete")
 		} else {
 			looks := v.asked()
-			eventually(t, "another look", func() bool { return v.asked() > looks })
+			eventually(t, "two more looks", func() bool { return v.asked() > looks+1 })
+			if n := g.offered(); n != 1 {
+				t.Errorf("offered %d times", n)
+			}
 			over.Store(true)
 			eventually(t, "the end of the token", func() bool {
 				r.send(call1("2", "x"))

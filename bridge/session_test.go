@@ -20,6 +20,7 @@ func TestSessionLost(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			const refusal = `{"jsonrpc":"2.0","id":"no","error":{"code":-32002,"message":"not here"}}`
 			var generation atomic.Int32
 			generation.Store(1)
 			f := serve(t, nil)
@@ -31,6 +32,8 @@ func TestSessionLost(t *testing.T) {
 					answer(w, welcome)
 				case a.header.Get("Mcp-Session-Id") != session:
 					lost(w)
+				case string(a.m.id) == `"no"`:
+					answer(w, refusal)
 				default:
 					return false
 				}
@@ -38,6 +41,8 @@ func TestSessionLost(t *testing.T) {
 			}
 			r := run(t, Config{URL: f.url()})
 			r.hello("{}")
+			r.send(`{"jsonrpc":"2.0","id":"no","method":"resources/subscribe","params":{"uri":"file:///b"}}`)
+			r.want(refusal)
 			r.send(`{"jsonrpc":"2.0","id":"sub","method":"resources/subscribe","params":{"uri":"file:///a"}}`)
 			r.want(result(`"sub"`, "ok"))
 			eventually(t, "the stream is asked for", func() bool { return len(f.arrivals("GET")) == 1 })
@@ -50,7 +55,7 @@ func TestSessionLost(t *testing.T) {
 			}
 			eventually(t, "the stream is asked for again", func() bool { return len(f.arrivals("GET")) == 2 })
 			r.silent()
-			if a, b, c := len(f.arrivals("POST initialize")), len(f.arrivals("POST notifications/initialized")), len(f.arrivals("POST resources/subscribe")); a != 2 || b != 2 || c != 2 {
+			if a, b, c := len(f.arrivals("POST initialize")), len(f.arrivals("POST notifications/initialized")), len(f.arrivals("POST resources/subscribe")); a != 2 || b != 2 || c != 3 {
 				t.Errorf("%d initialize, %d initialized, %d subscriptions", a, b, c)
 			}
 			for _, a := range f.arrivals("POST initialize") {

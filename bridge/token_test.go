@@ -45,6 +45,36 @@ func TestStormSharesOneRefresh(t *testing.T) {
 	}
 }
 
+// A refusal that arrives when another request has brought a new token already costs no further one.
+func TestLateRefusal(t *testing.T) {
+	late := make(chan struct{})
+	f := serve(t, func(w http.ResponseWriter, r *http.Request, a arrival) bool {
+		if a.header.Get("Authorization") == "Bearer old" && digText(a.m.params, "name") == "slow" {
+			select {
+			case <-late:
+			case <-r.Context().Done():
+			}
+		}
+		return guarded(w, a, "new")
+	})
+	v := &vault{give: func(n Need, _ int) (credential.Token, error) {
+		if n.Refused.IsZero() {
+			return good("old"), nil
+		}
+		return good("new"), nil
+	}}
+	r := run(t, Config{URL: f.url(), Tokens: v})
+	r.send(call1("1", "slow"))
+	eventually(t, "the slow call", func() bool { return len(f.arrivals("POST tools/call")) == 1 })
+	r.send(call1("2", "x"))
+	r.want(result("2", "ok"))
+	close(late)
+	r.want(result("1", "ok"))
+	if n := len(v.refusals()); n != 1 {
+		t.Errorf("asked %d times for another token", n)
+	}
+}
+
 // A token that the server refuses although it is new is an error for the call, and no storm of refreshes.
 func TestRefusedForGood(t *testing.T) {
 	f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool { return guarded(w, a, "never") })
@@ -96,43 +126,38 @@ func TestForbidden(t *testing.T) {
 func TestExpiryAndWindow(t *testing.T) {
 	var serial atomic.Int32
 	const life = 200 * time.Second
+	at := &clock{at: time.Now()} // it goes on between two calls only
 	var mu sync.Mutex
-	now, issued := time.Now(), map[string]time.Time{} // the clock goes on between two calls only
-	clock := func(on time.Duration) time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		now = now.Add(on)
-		return now
-	}
-	refused, ahead := 0, 0
+	issued, refused, ahead := map[string]time.Time{}, 0, 0
 	v := &vault{}
 	v.give = func(Need, int) (credential.Token, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		if last, ok := issued[fmt.Sprint("t", serial.Load())]; ok && now.Sub(last) < life*9/10 {
+		if last, ok := issued[fmt.Sprint("t", serial.Load())]; ok && at.now().Sub(last) < life*9/10 {
 			ahead++
 		}
 		name := fmt.Sprint("t", serial.Add(1))
-		issued[name] = now
-		return since(now, name, life), nil
+		issued[name] = at.now()
+		return since(at.now(), name, life), nil
 	}
 	f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
 		mu.Lock()
 		defer mu.Unlock()
-		if at := issued[a.header.Get("Authorization")[len("Bearer "):]]; at.IsZero() || now.Sub(at) > life {
+		if first := issued[a.header.Get("Authorization")[len("Bearer "):]]; first.IsZero() || at.now().Sub(first) > life {
 			refused++
 			w.WriteHeader(http.StatusUnauthorized)
 			return true
 		}
 		return false
 	})
-	r := run(t, Config{URL: f.url(), Tokens: v, Name: "test", Now: func() time.Time { return clock(0) }})
+	r := run(t, Config{URL: f.url(), Tokens: v, Name: "test", Now: at.now})
 	r.hello("{}")
-	end := clock(0).Add(10 * life)
+	end := at.now().Add(10 * life)
 	notices := 0
-	for i := 0; clock(5*time.Second).Before(end); i++ {
+	for i := 0; at.now().Before(end); i++ {
+		at.add(5 * time.Second)
 		if i%60 == 20 {
-			clock(life) // nobody has called for that long
+			at.add(life) // nobody has called for that long
 		}
 		r.send(call1(fmt.Sprint(i), "x"))
 		line := r.next()
