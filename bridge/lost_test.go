@@ -218,6 +218,20 @@ func TestNotUpYet(t *testing.T) {
 	}
 }
 
+// Patience counts from the first failure, not from each.
+func TestPatienceEnds(t *testing.T) {
+	f := serve(t, func(w http.ResponseWriter, _ *http.Request, _ arrival) bool {
+		w.WriteHeader(http.StatusBadGateway)
+		return true
+	})
+	r := run(t, Config{URL: f.url(), Patience: 5 * retryFirst / 2})
+	r.send(initialize("{}"))
+	r.holds(`"id":"hello"`, `"error"`, "502")
+	if n := len(f.arrivals("POST initialize")); n != 2 { // at once and after retryFirst; the next pause is longer than what is left
+		t.Errorf("sent %d times", n)
+	}
+}
+
 // The host's answer and its cancellation are sent again over another connection: nobody could repeat them otherwise.
 func TestAnswerOverLostConnection(t *testing.T) {
 	var answers, cancels atomic.Int32

@@ -86,7 +86,7 @@ func TestBadAnnotations(t *testing.T) {
 		property(`{"type":"string","x-mcp-header":1}`), property(`{"type":"number","x-mcp-header":"A"}`), property(`{"type":"object","x-mcp-header":"A"}`),
 		property(`{"x-mcp-header":"A"}`), property(`{"type":["string","array"],"x-mcp-header":"A"}`), property(`{"type":"array","items":{"type":"string","x-mcp-header":"A"}}`),
 		property(`{"oneOf":[{"type":"string","x-mcp-header":"A"}]}`), property(`{"type":"object","additionalProperties":{"properties":{"b":{"type":"string","x-mcp-header":"A"}}}}`),
-		property(`{"type":"string","x-mcp-header":"A"},"b":{"type":"string","x-mcp-header":"a"}`),
+		property(`{"type":"string","x-mcp-header":"A"},"b":{"type":"string","x-mcp-header":"a"}`), property(`{"type":"number","x-mcp-header":"A"},"b":{"type":"string"}`),
 		`{"name":"bad","inputSchema":{"x-mcp-header":"A","type":"string"}}`, `{"name":"bad","inputSchema":{"$defs":{"d":{"type":"string","x-mcp-header":"A"}}}}`,
 	}
 	for _, tool := range bad {
@@ -99,6 +99,25 @@ func TestBadAnnotations(t *testing.T) {
 		out := new(tools).learn(m.raw, func(name string, why error) { warned = name + why.Error() })
 		if string(out) != listing(`{"name":"one", "z":1.0},{"name":"two"}`) || !strings.HasPrefix(warned, "bad") {
 			t.Errorf("%s\nbecame %s (%s)", tool, out, warned)
+		}
+	}
+}
+
+// In the revisions before it the annotation means nothing, and no header is sent that nothing was negotiated for.
+func TestAnnotationsOfOlderRevisions(t *testing.T) {
+	odd := listing(`{"name":"one","inputSchema":{"x-mcp-header":"A","type":"string"}}`)
+	f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
+		if a.m.method == "tools/list" {
+			answer(w, odd)
+		}
+		return a.m.method == "tools/list"
+	})
+	r := run(t, Config{URL: f.url()})
+	r.send(`{"jsonrpc":"2.0","id":"list","method":"tools/list","params":{}}`)
+	r.want(odd)
+	for name := range f.arrivals("POST tools/list")[0].header {
+		if strings.HasPrefix(name, "Mcp-") {
+			t.Errorf("%s is sent", name)
 		}
 	}
 }

@@ -258,6 +258,25 @@ func TestEndDuringSignIn(t *testing.T) {
 	}
 }
 
+// A person may take their time: looking for another way does not end the sign-in.
+func TestPersonTakesTime(t *testing.T) {
+	f, v, open := locked(t)
+	g := &guest{come: func(ctx context.Context, _ Need, _ Show) error {
+		if err := rest(ctx, 2*lookElsewhere); err != nil {
+			return err
+		}
+		open.Store(true)
+		return nil
+	}}
+	began := time.Now()
+	r := run(t, Config{URL: f.url(), Tokens: v, Person: g})
+	r.send(call1("1", "x"))
+	r.want(result("1", "ok"))
+	if took := time.Since(began); took < 2*lookElsewhere || g.offered() != 1 {
+		t.Errorf("%d offers in %v", g.offered(), took)
+	}
+}
+
 // Requests that wait for a person go on when somebody has signed in by another way, and the host's question is over.
 func TestSignedInElsewhere(t *testing.T) {
 	f, v, open := locked(t)
@@ -302,6 +321,34 @@ func TestNothingAhead(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An offer ahead of need does not come on top of a sign-in that is under way.
+func TestOneVisit(t *testing.T) {
+	g := &guest{unreached: true, come: func(ctx context.Context, _ Need, _ Show) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}}
+	life, end := context.WithCancel(t.Context())
+	p := newPump(life, Config{URL: "URL", Tokens: &vault{give: func(Need, int) (credential.Token, error) { return good("t"), nil }}, Person: g}.withDefaults())
+	hello, err := peek([]byte(initialize(`{"elicitation":{"url":{}}}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.session.hear(&hello)
+	p.session.ready()
+	ahead := func() *visit {
+		p.door.early = time.Time{} // the pause between two offers is not what this is about
+		p.door.ahead(good("t"))
+		p.door.mu.Lock()
+		defer p.door.mu.Unlock()
+		return p.door.visit
+	}
+	if first := ahead(); first == nil || ahead() != first {
+		t.Error("no sign-in, or two at once")
+	}
+	end()
+	p.door.wait(patience)
 }
 
 // A request whose need came up before a sign-in was finished goes on after it, and offers no second one.
