@@ -35,7 +35,11 @@ func run(t *testing.T, c Config) *rig {
 		c.Client = client(t)
 	}
 	if c.Log == nil {
-		c.Log = func(s string) { t.Log("log:", s) }
+		c.Log = func(s string) {
+			if t.Log("log:", s); strings.Contains(s, "has slept") {
+				t.Error("this machine has not")
+			}
+		}
 	}
 	if c.Farewell == 0 {
 		c.Farewell = 200 * time.Millisecond

@@ -221,4 +221,34 @@ func TestFailure(t *testing.T) {
 	if got := Failure(err, "server"); got.Kind != credential.Network || !errors.Is(got, context.DeadlineExceeded) {
 		t.Errorf("silent: %v", got)
 	}
+	foreign := httptest.NewTLSServer(http.NotFoundHandler())
+	defer foreign.Close()
+	foreign.Config.ErrorLog = log.New(io.Discard, "", 0)
+	_, err = newClient(t, nil).Get(foreign.URL)
+	if got := Failure(err, "server"); got.Kind != credential.Network || !strings.Contains(got.Text, "not trusted") {
+		t.Errorf("a certificate of nobody's: %v", got)
+	}
+}
+
+// What a server says that does not speak HTTP is not repeated: it may be what was just sent to it.
+func TestAnswerThatIsNotHTTP(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		_, _ = io.WriteString(c, "secret\r\n")
+		_, _ = io.Copy(io.Discard, c)
+	}()
+	_, err = newClient(t, nil).Get("http://" + l.Addr().String())
+	got := Failure(err, "server")
+	if got.Kind != credential.Network || strings.Contains(got.Error(), "secret") || !strings.Contains(got.Error(), "no HTTP answer") {
+		t.Errorf("%v", got)
+	}
 }

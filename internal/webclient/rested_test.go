@@ -112,6 +112,22 @@ func TestRestedConnectionIsNotUsed(t *testing.T) {
 	}
 }
 
+// After Renew a connection that was open before is not used again, though it has not rested.
+func TestRenew(t *testing.T) {
+	s := count(t, "timeout=60", (*httptest.Server).Start)
+	c := trusting(t, s)
+	for round := range int32(3) {
+		for range 2 {
+			post(t, c, s.URL, strings.NewReader("once"))
+		}
+		if opened := s.opened.Load(); opened != round+1 {
+			t.Errorf("%d connections in round %d", opened, round)
+		}
+		Renew(c)
+	}
+	Renew(http.DefaultClient) // one of somebody else is left alone
+}
+
 // All connections of a burst may have rested when the next request comes.
 func TestRestedPool(t *testing.T) {
 	const burst = 4
