@@ -38,6 +38,7 @@ func answersThatAreNone(secret string) []notMCP {
 		{"nothing", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "application/json") }, "an empty body"},
 		{"accepted", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202) }, "answers nothing"},
 		{"not found", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "404 Not Found"},
+		{"a redirect to nowhere", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(302) }, "redirects (302) to nowhere"},
 		{"an endless body", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			for r.Context().Err() == nil {
