@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 )
@@ -19,6 +20,7 @@ func TestBridgeSignIn(t *testing.T) {
 	t.Run("declined", func(t *testing.T) { bridgeDeclined(t, bin) })
 	t.Run("denied", func(t *testing.T) { bridgeDenied(t, bin) })
 	t.Run("not shown", func(t *testing.T) { bridgeNotShown(t, bin) })
+	t.Run("ahead", func(t *testing.T) { bridgeAhead(t, bin) })
 }
 
 // kill ends the bridge as a host does that has lost its patience.
@@ -59,6 +61,37 @@ func bridgeKilled(t *testing.T, bin string) {
 	b := startBridge(t, bin, home, nil, w.ServerURL())
 	b.hello(elicits)
 	b.elicited()
+}
+
+// A sign-in without a refresh token is offered for renewal while its token still serves.
+func bridgeAhead(t *testing.T, bin string) {
+	w := world(t, fakeworld.Options{AccessTTL: 10 * time.Second})
+	w.Set(func(k *fakeworld.Knobs) { k.Token = map[string]any{"refresh_token": nil} })
+	home := t.TempDir()
+	login := program(t, bin, home, []string{"BROWSER=" + filepath.Join(bin, "fakebrowser"+suffix())}, "login", w.ServerURL())
+	if out, err := login.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	b := startBridge(t, bin, home, nil, w.ServerURL())
+	b.hello(elicits)
+	b.ready()
+	asked := b.elicited()
+	b.echo(1)
+	if r := b.next(); r.ID != float64(1) || r.Result == nil {
+		t.Fatalf("%+v, and the last token still serves", r)
+	}
+	w.Set(func(k *fakeworld.Knobs) { k.Token = nil })
+	if _, err := fakeworld.Visit(t.Context(), asked.Params.URL); err != nil {
+		t.Fatal(err)
+	}
+	b.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":%q,"result":{"action":"accept"}}`, asked.ID))
+	b.echo(2)
+	if r := b.next(); r.ID != float64(2) || r.Result == nil {
+		t.Fatalf("%+v", r)
+	}
+	if s := w.Stats(); s.Authorizations != 2 || s.MCP[fakeworld.MCPExpired] != 0 {
+		t.Errorf("%d sign-ins, MCP %v", s.Authorizations, s.MCP)
+	}
 }
 
 // A person who has declined is not asked again by the next bridge, which says at once what to type, and works once that
