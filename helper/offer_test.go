@@ -29,13 +29,13 @@ func (r *rig) start(a Ask) <-chan outcome {
 // soon returns what comes through c before the test has lost its patience.
 func soon[T any](t *testing.T, c <-chan T) T {
 	t.Helper()
+	var v T
 	select {
-	case v := <-c:
-		return v
+	case v = <-c:
 	case <-time.After(patience):
 		t.Fatal("it takes too long")
 	}
-	panic("not reached")
+	return v
 }
 
 // asking is a rig whose person is asked, which began tells, and signs in or not as answer says; joins tells that a Get

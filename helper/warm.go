@@ -91,8 +91,8 @@ func (w Warm) cold(why string) error {
 
 // restarts claims the right to start one refresh process for the sign-in: at most one a second unless that one has succeeded,
 // none while one is at work and none before the time that the last failure asked for. Where all that it could do is offer
-// a sign-in, it is one in offerRest. Losing a race here costs a process that finds nothing to do, never a
-// second token request.
+// a sign-in, it is one in offerRest. Losing a race here costs a process that finds nothing to do, never a second token
+// request.
 func restarts(book state.Book, si state.SignIn, now time.Time) (bool, error) {
 	if si.Resting(now) {
 		return false, nil

@@ -21,8 +21,8 @@ type processors struct {
 	less *time.Timer // ends that while; nil: there is one processor
 }
 
-// oneProcessor begins with one and returns what a large message calls, and the end of it all. A file that is not polled takes its reader's processor
-// with it until the runtime notices: beside one, everything stays as it is, and large is nil.
+// oneProcessor begins with one, and returns what to call for a large message and what at the end. Whoever waits for a file
+// that is not polled keeps the processor until the runtime notices: beside such a file nothing is changed, and large is nil.
 func oneProcessor(busy time.Duration, files ...*os.File) (large, end func()) {
 	for _, f := range files {
 		if f.SetDeadline(time.Time{}) != nil {

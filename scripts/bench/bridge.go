@@ -45,7 +45,7 @@ func newSpan(ctx context.Context, bin, modules string) (s *span, err error) {
 		err = s.furnish()
 	}
 	if err == nil {
-		s.world, err = startWorld(s.dir)
+		s.world, err = startWorld(ctx, s.dir)
 	}
 	if err == nil {
 		_, err = s.output(ctx, s.program(), "login", s.world.url)

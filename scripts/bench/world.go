@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 )
 
 // world is an authorization server and a protected MCP server in a process of their own, as they are in life: a client
@@ -30,8 +31,9 @@ func buildWorld(ctx context.Context, dir string) error {
 	return os.Link(program, filepath.Join(dir, exe("fakebrowser")))
 }
 
-func startWorld(dir string) (*world, error) {
-	w := &world{cmd: exec.Command(filepath.Join(dir, exe("fakeworld")), "-rotate", "-revoke-on-reuse")}
+// startWorld starts it, as long as ctx lasts.
+func startWorld(ctx context.Context, dir string) (*world, error) {
+	w := &world{cmd: exec.CommandContext(ctx, filepath.Join(dir, exe("fakeworld")), "-rotate", "-revoke-on-reuse")}
 	out, err := w.cmd.StdoutPipe()
 	if err == nil {
 		w.stdin, err = w.cmd.StdinPipe()
@@ -42,7 +44,9 @@ func startWorld(dir string) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
+	late := w.kill()
 	line, err := bufio.NewReader(out).ReadBytes('\n')
+	late.Stop()
 	var where struct{ Server string }
 	if err == nil {
 		err = json.Unmarshal(line, &where)
@@ -55,4 +59,15 @@ func startWorld(dir string) (*world, error) {
 }
 
 // end has the world end and waits for it.
-func (w *world) end() error { return errors.Join(w.stdin.Close(), w.cmd.Wait()) }
+func (w *world) end() error {
+	defer w.kill().Stop()
+	return errors.Join(w.stdin.Close(), w.cmd.Wait())
+}
+
+// worldPatience is what the world may take to say where it is, and to end.
+const worldPatience = 10 * time.Second
+
+// kill ends the world in a while.
+func (w *world) kill() *time.Timer {
+	return time.AfterFunc(worldPatience, func() { _ = w.cmd.Process.Kill() })
+}
