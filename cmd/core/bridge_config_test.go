@@ -70,7 +70,7 @@ func (b *bridged) until(done func(subject, failure string) bool) {
 // callers back to the old one; what it cannot read it says once the token has ended, and forgets when it is mended.
 func bridgeRereads(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{AccessTTL: 3 * time.Second})
-	home := t.TempDir()
+	home := homeDir(t)
 	env := []string{"BROWSER=" + filepath.Join(bin, "fakebrowser"+suffix())}
 	file := filepath.Join(home, "cred", config.FileName)
 	write := func(text string) {

@@ -29,7 +29,7 @@ func advised(t *testing.T, r reply) []string {
 // What an error says to run signs in to what the bridge asks for, also where no browser can be opened.
 func bridgeHints(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{})
-	home := t.TempDir()
+	home := homeDir(t)
 	other := filepath.Join(home, "other")
 	b := startBridge(t, bin, home, nil, w.ServerURL(), "--account", "work", "--client-id", fakeworld.PublicClient, "--scope", "mcp:write", "--home", other)
 	b.hello("{}")
@@ -47,7 +47,7 @@ func bridgeHints(t *testing.T, bin string) {
 func bridgeStepsUp(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{Scopes: []string{"mcp:read", "mcp:admin"}})
 	w.Set(func(k *fakeworld.Knobs) { k.ChallengeScopes = []string{"mcp:read"} })
-	home := t.TempDir()
+	home := homeDir(t)
 	browser := []string{"BROWSER=" + filepath.Join(bin, "fakebrowser"+suffix())}
 	succeed(t, bin, home, browser, "login", w.ServerURL())
 	w.Set(func(k *fakeworld.Knobs) {
@@ -82,7 +82,7 @@ func relative(t *testing.T, path string) string {
 // A relative --ca-file serves the refreshes too, which happen in processes that run elsewhere.
 func bridgePaths(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{TLS: true, AccessTTL: 2 * time.Second})
-	home := t.TempDir()
+	home := homeDir(t)
 	ca := filepath.Join(home, "ca.pem")
 	if err := os.WriteFile(ca, w.CertPEM(), 0o600); err != nil {
 		t.Fatal(err)
@@ -101,7 +101,7 @@ func bridgePaths(t *testing.T, bin string) {
 // So does a relative --client-secret-file the sign-in.
 func bridgeSecret(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{})
-	home := t.TempDir()
+	home := homeDir(t)
 	secret := filepath.Join(home, "secret")
 	if err := os.WriteFile(secret, []byte(fakeworld.ConfidentialSecret+"\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -51,7 +51,7 @@ func (b *bridged) fails(server, why string) {
 // A bridge whose predecessor ended while the host showed an address has it shown anew, however that one ended.
 func bridgeKilled(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{})
-	home := t.TempDir()
+	home := homeDir(t)
 	for _, end := range []func(*bridged){(*bridged).kill, (*bridged).end} {
 		b := startBridge(t, bin, home, nil, w.ServerURL())
 		b.hello(elicits)
@@ -67,7 +67,7 @@ func bridgeKilled(t *testing.T, bin string) {
 func bridgeAhead(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{AccessTTL: 10 * time.Second})
 	w.Set(func(k *fakeworld.Knobs) { k.Token = map[string]any{"refresh_token": nil} })
-	home := t.TempDir()
+	home := homeDir(t)
 	login := program(t, bin, home, []string{"BROWSER=" + filepath.Join(bin, "fakebrowser"+suffix())}, "login", w.ServerURL())
 	if out, err := login.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -98,7 +98,7 @@ func bridgeAhead(t *testing.T, bin string) {
 // is done.
 func bridgeDeclined(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{})
-	home := t.TempDir()
+	home := homeDir(t)
 	b := startBridge(t, bin, home, nil, w.ServerURL())
 	b.hello(elicits)
 	b.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":%q,"result":{"action":"decline"}}`, b.elicited().ID))
@@ -122,7 +122,7 @@ func bridgeDeclined(t *testing.T, bin string) {
 func bridgeDenied(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{})
 	w.Set(func(k *fakeworld.Knobs) { k.Deny = "access_denied" })
-	home, env := t.TempDir(), []string{"BROWSER=" + filepath.Join(bin, "fakebrowser"+suffix())}
+	home, env := homeDir(t), []string{"BROWSER=" + filepath.Join(bin, "fakebrowser"+suffix())}
 	for _, why := range []string{"access was denied", "was offered less than 10m0s ago"} {
 		b := startBridge(t, bin, home, env, w.ServerURL())
 		b.hello("{}")
@@ -134,7 +134,7 @@ func bridgeDenied(t *testing.T, bin string) {
 // A host that says it shows addresses and does not leaves the browser.
 func bridgeNotShown(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{})
-	b := startBridge(t, bin, t.TempDir(), []string{"BROWSER=" + filepath.Join(bin, "fakebrowser"+suffix())}, w.ServerURL())
+	b := startBridge(t, bin, homeDir(t), []string{"BROWSER=" + filepath.Join(bin, "fakebrowser"+suffix())}, w.ServerURL())
 	b.hello(elicits)
 	b.ready()
 	b.echo(0)

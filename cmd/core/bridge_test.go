@@ -199,7 +199,7 @@ func TestBridgeProgram(t *testing.T) {
 func bridgeEndures(t *testing.T, bin string) {
 	const life, calls = 3 * time.Second, 100
 	w := world(t, fakeworld.Options{AccessTTL: life, Rotate: true, RevokeOnReuse: true})
-	home := t.TempDir()
+	home := homeDir(t)
 	log := filepath.Join(home, "log")
 	b := startBridge(t, bin, home, []string{"BROWSER=" + filepath.Join(bin, "fakebrowser"+suffix())}, w.ServerURL(), "--log-file", log, "--name", "the server")
 	b.hello("{}")
@@ -241,7 +241,7 @@ func bridgeEndures(t *testing.T, bin string) {
 // that dies on the way is renewed the same way.
 func bridgeElicits(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{})
-	b := startBridge(t, bin, t.TempDir(), nil, w.ServerURL())
+	b := startBridge(t, bin, homeDir(t), nil, w.ServerURL())
 	visit := func() string {
 		t.Helper()
 		r := b.next()
@@ -284,7 +284,7 @@ func bridgeElicits(t *testing.T, bin string) {
 // The flags for the network do what the variables do that hosts hide.
 func bridgeNetwork(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{TLS: true})
-	home := t.TempDir()
+	home := homeDir(t)
 	ca := filepath.Join(home, "ca.pem")
 	if err := os.WriteFile(ca, w.CertPEM(), 0o600); err != nil {
 		t.Fatal(err)

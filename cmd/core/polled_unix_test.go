@@ -128,7 +128,7 @@ func TestBridgeWithoutReader(t *testing.T) {
 		mcp.ServeHTTP(w, r)
 	}))
 	defer server.Close()
-	cmd := program(t, bin, t.TempDir(), nil, "bridge", "-v", server.URL+"/mcp")
+	cmd := program(t, bin, homeDir(t), nil, "bridge", "-v", server.URL+"/mcp")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
