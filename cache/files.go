@@ -4,8 +4,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -30,16 +28,14 @@ func read(path string, max int64) ([]byte, error) {
 // leftover is the age at which a temporary file has lost its writer.
 const leftover = time.Hour
 
-// write replaces a cache file, refuses what read would refuse, makes the folder if it is missing, and sweeps it.
+var errTooBig = credential.Fail(credential.Internal, "the answer is too big for the cache", nil)
+
+// write replaces a cache file and refuses what read would refuse.
 func write(path string, data []byte, max int) error {
 	if len(data) > max {
-		return credential.Fail(credential.Internal, "the answer is too big for the cache", nil)
+		return errTooBig
 	}
-	err := os.MkdirAll(filepath.Dir(path), 0o700)
-	if err == nil {
-		_ = atomicfile.Sweep(filepath.Dir(path), leftover)
-		err = atomicfile.Write(path, data)
-	}
+	err := inFolder(path, func(path string) error { return atomicfile.Write(path, data) })
 	if err != nil {
 		return credential.Fail(credential.Internal, "cannot write to the cache", err)
 	}

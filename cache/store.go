@@ -11,6 +11,7 @@ import (
 
 const (
 	tokenFolder = "tokens"
+	spareFolder = "spare"   // of tokens that could not be written to the other one
 	maxToken    = 256 << 10 // bytes of a token file; credential.CheckBearer allows 64 KiB for the access token alone
 )
 
@@ -34,57 +35,54 @@ func Open(dir home.Dir, keys Keys) *Store {
 // without a hot key, and an error that matches ErrDamaged where file and key do not fit. What the token may be used
 // for is for the caller to judge: see its Server, Issuer and Resource.
 func (s *Store) Token(signIn, tokenID string) (credential.Token, error) {
-	path, data, err := s.readToken(signIn, tokenID)
-	if err != nil {
-		return credential.Token{}, err
-	}
-	key, err := s.keys.Get(signIn)
-	if err != nil || len(key) != keySize {
-		return credential.Token{}, ErrNoKey
-	}
-	return s.open(credential.NewSecret(string(key)), signIn, tokenID, path, data)
+	return s.newest(signIn, tokenID, func() (credential.Secret, error) {
+		key, err := s.keys.Get(signIn)
+		if err != nil || len(key) != keySize {
+			return credential.Secret{}, ErrNoKey
+		}
+		return credential.NewSecret(string(key)), nil
+	})
 }
 
 // TokenWith is Token with a key from elsewhere, 32 raw bytes.
 func (s *Store) TokenWith(key credential.Secret, signIn, tokenID string) (credential.Token, error) {
-	path, data, err := s.readToken(signIn, tokenID)
+	return s.newest(signIn, tokenID, func() (credential.Secret, error) { return key, checkKey(key) })
+}
+
+// newest opens the token file, and the spare one where there is one: the token that was obtained later counts.
+func (s *Store) newest(signIn, tokenID string, key func() (credential.Secret, error)) (credential.Token, error) {
+	t, err := s.open(tokenFolder, signIn, tokenID, key)
+	spare, serr := s.open(spareFolder, signIn, tokenID, key)
+	if serr == nil && (err != nil || spare.Obtained.After(t.Obtained)) || errors.Is(err, ErrMiss) {
+		return spare, serr
+	}
+	return t, err
+}
+
+func (s *Store) open(folder, signIn, tokenID string, key func() (credential.Secret, error)) (credential.Token, error) {
+	path, err := s.path(folder, signIn, tokenID)
 	if err != nil {
 		return credential.Token{}, err
 	}
-	return s.open(key, signIn, tokenID, path, data)
-}
-
-func (s *Store) readToken(signIn, tokenID string) (path string, data []byte, err error) {
-	path, err = s.tokenPath(signIn, tokenID)
-	if err == nil {
-		data, err = read(path, maxToken)
+	data, err := read(path, maxToken)
+	if err != nil {
+		return credential.Token{}, err
 	}
-	return path, data, err
-}
-
-func (s *Store) open(key credential.Secret, signIn, tokenID, path string, data []byte) (credential.Token, error) {
-	if err := checkKey(key); err != nil {
+	k, err := key()
+	if err != nil {
 		return credential.Token{}, err // not the file's fault
 	}
-	t, err := open(key, name{s.dir.ID, signIn, tokenID}, data)
+	t, err := open(k, name{s.dir.ID, signIn, tokenID}, data)
 	if err != nil {
 		return credential.Token{}, &DamagedError{Path: path, Err: err}
 	}
 	return t, nil
 }
 
-// Keep seals a token under key, 32 raw bytes, writes it durably, and heats the key until the token's expiry; a key
-// that is hot for longer stays so. ErrNoTier means that the token is kept but its key cannot be hot.
+// Keep is Put, and heats the key until the token's expiry; a key that is hot for longer stays so. ErrNoTier means that
+// the token is kept but its key cannot be hot.
 func (s *Store) Keep(key credential.Secret, signIn, tokenID string, t credential.Token) error {
-	path, err := s.tokenPath(signIn, tokenID)
-	if err != nil {
-		return err
-	}
-	data, err := seal(key, name{s.dir.ID, signIn, tokenID}, t)
-	if err != nil {
-		return err
-	}
-	if err := write(path, data, maxToken); err != nil {
+	if err := s.Put(key, signIn, tokenID, t); err != nil {
 		return err
 	}
 	return s.Heat(signIn, key, t.Expiry)
@@ -105,13 +103,16 @@ func (s *Store) Heat(signIn string, key credential.Secret, until time.Time) erro
 
 // Drop removes a token; a missing one is no error.
 func (s *Store) Drop(signIn, tokenID string) error {
-	path, err := s.tokenPath(signIn, tokenID)
-	if err != nil {
+	if err := checkIDs(signIn, tokenID); err != nil {
 		return err
 	}
-	return ignoreMissing(os.Remove(path))
+	return errors.Join(
+		ignoreMissing(os.Remove(s.dir.File(tokenFolder, signIn, tokenID))),
+		ignoreMissing(os.Remove(s.dir.File(spareFolder, signIn, tokenID))),
+	)
 }
 
+// DropIf removes a token where it is still the refused one, and reports whether it did: a caller that is late must
 // not throw away what a sibling has just refreshed.
 func (s *Store) DropIf(key credential.Secret, signIn, tokenID string, refused credential.Secret) (bool, error) {
 	t, err := s.TokenWith(key, signIn, tokenID)
@@ -132,13 +133,14 @@ func (s *Store) Forget(signIn string) error {
 	return errors.Join(
 		s.keys.Drop(signIn),
 		os.RemoveAll(s.dir.File(tokenFolder, signIn)),
+		os.RemoveAll(s.dir.File(spareFolder, signIn)),
 		s.Unpoint(func(p Pointer) bool { return p.SignIn == signIn }),
 	)
 }
 
-func (s *Store) tokenPath(signIn, tokenID string) (string, error) {
+func (s *Store) path(folder, signIn, tokenID string) (string, error) {
 	if err := checkIDs(signIn, tokenID); err != nil {
 		return "", err
 	}
-	return s.dir.File(tokenFolder, signIn, tokenID), nil
+	return s.dir.File(folder, signIn, tokenID), nil
 }

@@ -303,6 +303,7 @@ func TestKeepOntoAFailingDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	plant(t, s.dir.File(tokenFolder, signInB), []byte("a file where a folder should be"))
+	plant(t, s.dir.File(spareFolder), []byte("another one"))
 	if err := s.Keep(dataKey(1), signInB, token1, sample("new", c.Now(), time.Hour)); credential.KindOf(err) != credential.Internal || err == nil {
 		t.Errorf("%v", err)
 	}

@@ -15,6 +15,7 @@ const (
 	HTTPMetadata  = 10 * time.Second       // one metadata document or registration
 	HTTPToken     = 30 * time.Second       // one token request: once it is sent, the answer may hold the only copy of a rotated token
 	RefreshTotal  = 60 * time.Second       // one detached refresh, retries included
+	KeepTrying    = 30 * time.Second       // a process with the only copy of a refresh token tries to store it for this long
 	SignInTotal   = 10 * time.Minute       // one sign-in, from the first request to the redeemed code
 	PromptRest    = 10 * time.Minute       // cooldown between two sign-ins that get offers for the same sign-in
 	OfferStart    = 10 * time.Second       // a process that was launched to offer a sign-in counts as doing so this long, before it has said so

@@ -216,8 +216,14 @@ func (h *Helper) here(ctx context.Context, s subject, a Ask) (credential.Token, 
 	h.Trace("refresh: here, because the keychain's passphrase was typed here")
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), credential.RefreshTotal)
 	defer cancel()
-	if err := h.Refresh(ctx, Renewal{Query: s.query(), Refused: a.Refused.Fingerprint(), Claims: a.Claims}); err != nil {
+	var fresh credential.Token
+	err := h.Refresh(ctx, Renewal{Query: s.query(), Refused: a.Refused.Fingerprint(), Claims: a.Claims, Token: &fresh})
+	if err != nil && fresh.Access.IsZero() {
 		return credential.Token{}, err
+	}
+	if err != nil {
+		h.Warn("the new access token for " + s.server.URL + " could not be stored: " + err.Error())
+		return fresh, nil
 	}
 	t, err := h.read(ctx, s)
 	if err == nil && a.serves(t, h.Now()) {

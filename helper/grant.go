@@ -6,7 +6,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"slices"
+	"strings"
+	"time"
 
+	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/state"
 )
@@ -45,21 +49,34 @@ func newDataKey() credential.Secret {
 	return credential.NewSecret(string(key))
 }
 
+// opened is the secret half of a sign-in as it was read: what the keychain has, and the newer refresh token that is parked
+// beside it.
+type opened struct {
+	credential.Grant
+	chain Keychain
+	spent []string // fingerprints of the refresh tokens that the parked one has replaced, the keychain's among them
+}
+
 // grant reads the secret half of a sign-in. ErrNoItem where the keychain has none.
 func (h *Helper) grant(ctx context.Context, si state.SignIn) (credential.Grant, Keychain, error) {
+	o, err := h.open(ctx, si)
+	return o.Grant, o.chain, err
+}
+
+func (h *Helper) open(ctx context.Context, si state.SignIn) (opened, error) {
 	kc, err := h.Keychain(ctx, si.Keychain)
 	if err != nil {
-		return credential.Grant{}, nil, err
+		return opened{}, err
 	}
+	o := opened{chain: kc}
 	data, err := kc.Get(ctx, si.ID)
 	if err != nil {
-		return credential.Grant{}, kc, err
+		return o, err
 	}
-	g, err := decodeGrant(data)
-	if err != nil {
-		return g, kc, err
+	if o.Grant, err = decodeGrant(data); err != nil {
+		return o, err
 	}
-	return h.withPending(g, si.ID), kc, nil
+	return h.withParked(o, si.ID), nil
 }
 
 // save makes a grant durable in the keychain.
@@ -69,6 +86,18 @@ func save(ctx context.Context, kc Keychain, id, label string, g credential.Grant
 		return err
 	}
 	return kc.Set(ctx, id, label, data)
+}
+
+// itemLabel is the title of the keychain item, by which a person finds it in the keychain's own window.
+func itemLabel(s subject) string {
+	label := "mcp-credential: " + s.server.Name
+	if s.signIn.Unbound {
+		label = "mcp-credential: " + strings.TrimPrefix(s.server.Issuer, "https://")
+	}
+	if s.account.Label != "" {
+		label += " (" + s.account.Label + ")"
+	}
+	return label
 }
 
 // probeItem is the keychain item that takes puts in and removes.
@@ -84,47 +113,96 @@ func (h *Helper) takes(ctx context.Context, kc Keychain) error {
 	})
 }
 
-// pendingName is the token name under which a rotated refresh token waits, sealed, when the keychain would not take it.
-const pendingName = "00000000000000000000"
+// parkedName is the token name under which a rotated refresh token waits, sealed, until the keychain has it.
+const parkedName = "00000000000000000000"
 
-// park seals a rotated refresh token under the data key into a cache file: the keychain has just refused to store it,
-// and losing it would end the sign-in. The next reader of the grant finds it there.
-func (h *Helper) park(g credential.Grant, id string) error {
-	return h.Cache.Keep(g.DataKey, id, pendingName, credential.Token{
-		Access: credential.NewSecret(base64.RawURLEncoding.EncodeToString([]byte(g.RefreshToken.Reveal()))), Obtained: h.Now(),
-	})
-}
+// maxSpent is how many rotations in a row a parked refresh token remembers, while the keychain takes none of them.
+const maxSpent = 64
 
-// withPending puts a parked refresh token in place of the one from the keychain, which it replaced at the server.
-func (h *Helper) withPending(g credential.Grant, id string) credential.Grant {
-	t, err := h.Cache.TokenWith(g.DataKey, id, pendingName)
-	if err != nil {
-		return g
+// withParked puts a parked refresh token in place of the one from the keychain, where it has replaced that one at the
+// server. Where the keychain holds another one, that is newer: it was written after the parked file, which nobody had
+// the time to remove.
+func (h *Helper) withParked(o opened, id string) opened {
+	t, err := h.Cache.TokenWith(o.DataKey, id, parkedName)
+	if err != nil || !slices.Contains(t.Scopes, o.RefreshToken.Fingerprint()) {
+		return o
 	}
 	text, err := base64.RawURLEncoding.DecodeString(t.Access.Reveal())
 	if err == nil && len(text) > 0 {
 		h.Trace("keychain: a newer refresh token was waiting beside it")
-		g.RefreshToken = credential.NewSecret(string(text))
+		o.RefreshToken, o.spent = credential.NewSecret(string(text)), t.Scopes
 	}
-	return g
+	return o
 }
 
-// keep returns the function that a source calls with the grant of a response: into the keychain, else parked.
-func (h *Helper) keep(ctx context.Context, kc Keychain, si state.SignIn, label string, had credential.Grant) func(credential.Grant) error {
-	return func(g credential.Grant) error {
-		g.DataKey = had.DataKey
-		if g.RefreshToken.IsZero() {
-			g.RefreshToken = had.RefreshToken
+// rooms is what a refresh takes of the disk before it spends a refresh token.
+type rooms struct{ parked, token *cache.Room }
+
+// reserve makes sure that a rotated refresh token and an access token can be written. A full disk or a home that is not
+// writable ends the refresh here, with nothing spent.
+func (h *Helper) reserve(s subject) (r rooms, err error) {
+	if r.parked, err = h.Cache.Reserve(s.signIn.ID, parkedName); err == nil {
+		if r.token, err = h.Cache.Reserve(s.signIn.ID, s.tokenID); err == nil {
+			return r, nil
 		}
-		if g.RefreshToken.Equal(had.RefreshToken) && g.ClientSecret.Equal(had.ClientSecret) {
+		r.parked.Release()
+	}
+	return rooms{}, credential.Fail(credential.BadHome, "cannot store anything below "+h.Dir.Path, err)
+}
+
+func (r rooms) release() {
+	r.parked.Release()
+	r.token.Release()
+}
+
+// keep returns the function that a source calls with the grant of a response. A rotated refresh token is parked first: sealed
+// under the data key, in room that was taken before, which costs one write and waits for no keychain. Then the keychain
+// gets it, and the parked one goes. An error says that the keychain has not taken it; lost it is only where neither could
+// be written, and that is tried for as long as credential.KeepTrying.
+func (h *Helper) keep(ctx context.Context, s subject, o opened, room *cache.Room) func(credential.Grant) error {
+	ctx = context.WithoutCancel(ctx)
+	id, label := s.signIn.ID, itemLabel(s)
+	return func(g credential.Grant) error {
+		g.DataKey = o.DataKey
+		if g.RefreshToken.IsZero() {
+			g.RefreshToken = o.RefreshToken
+		}
+		if g.RefreshToken.Equal(o.RefreshToken) && g.ClientSecret.Equal(o.ClientSecret) {
 			return nil
 		}
-		had = g
-		err := save(context.WithoutCancel(ctx), kc, si.ID, label, g)
-		if err == nil {
-			h.Trace("keychain: the rotated refresh token is stored")
-			return h.Cache.Drop(si.ID, pendingName)
+		spent := append(slices.Clone(o.spent), o.RefreshToken.Fingerprint())
+		t := credential.Token{
+			Access: credential.NewSecret(base64.RawURLEncoding.EncodeToString([]byte(g.RefreshToken.Reveal()))), Obtained: h.Now(),
+			Scopes: spent[max(0, len(spent)-maxSpent):],
 		}
-		return errors.Join(err, h.park(g, si.ID))
+		o.Grant, o.spent = g, spent
+		return h.persist(ctx, func() (stored, safe bool, err error) {
+			parked := room.Put(g.DataKey, t)
+			if err := save(ctx, o.chain, id, label, g); err != nil {
+				return false, parked == nil, errors.Join(err, parked)
+			}
+			h.Trace("keychain: the rotated refresh token is stored")
+			if err := h.Cache.Drop(id, parkedName); err != nil { // no longer used: the keychain's is another one than it has replaced
+				h.Trace("keychain: the parked refresh token stays: " + err.Error())
+			}
+			return true, true, nil
+		})
+	}
+}
+
+// persist calls write until what it writes is safe somewhere, for as long as credential.KeepTrying: this process has the
+// only copy.
+func (h *Helper) persist(ctx context.Context, write func() (stored, safe bool, err error)) error {
+	ctx, cancel := context.WithTimeout(ctx, credential.KeepTrying)
+	defer cancel()
+	for pause := pollMost; ; pause = min(pause*2, time.Second) {
+		stored, safe, err := write()
+		if stored {
+			return nil
+		}
+		if safe || rest(ctx, pause) != nil {
+			return err
+		}
+		h.Trace("keychain: neither it nor the cache takes the rotated refresh token; trying again: " + err.Error())
 	}
 }

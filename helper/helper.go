@@ -114,6 +114,9 @@ type Helper struct {
 	Reachable func() bool                // a person can be shown a browser from here
 	Person    func() Person              // who a sign-in that get offers talks to
 
+	// HoldSignals keeps signals from ending this process until release is called: what it spends must be stored.
+	HoldSignals func() (release func())
+
 	Now   func() time.Time
 	Trace func(string) // one decision, for --verbose
 	Warn  func(string) // one sentence for people; the answer stands all the same

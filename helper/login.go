@@ -233,7 +233,7 @@ func (h *Helper) store(ctx context.Context, kc Keychain, server state.Server, ac
 	if err := save(ctx, kc, si.ID, itemLabel(subject{server: server, account: account, signIn: si}), g); err != nil {
 		return err
 	}
-	_ = h.Cache.Drop(si.ID, pendingName)
+	_ = h.Cache.Drop(si.ID, parkedName)
 	if err := h.Book.PutSignIn(si); err != nil {
 		return err
 	}

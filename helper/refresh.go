@@ -43,9 +43,10 @@ func RefreshArgs(q credential.Query, refused string, prompt bool) []string {
 // Renewal is one refresh to do.
 type Renewal struct {
 	Query   credential.Query
-	Refused string // fingerprint of a token that the server refused
-	Prompt  bool   // offer a sign-in when only a person can help
-	Claims  string // of a challenge: JSON for the claims parameter
+	Refused string            // fingerprint of a token that the server refused
+	Prompt  bool              // offer a sign-in when only a person can help
+	Claims  string            // of a challenge: JSON for the claims parameter
+	Token   *credential.Token // gets the access token, where not nil, also where that could not be stored
 }
 
 // ClaimsArgs is what RefreshArgs has to be followed by where a challenge brought claims. They are no secret.
@@ -119,17 +120,24 @@ func (h *Helper) refreshLocked(ctx context.Context, r Renewal) error {
 	if err := h.hopeless(s.server.URL, s.signIn); err != nil {
 		return err
 	}
-	if err := h.Book.Writable(); err != nil {
+	room, err := h.reserve(s)
+	if err != nil {
 		return err
 	}
-	answer, key, err := h.spend(ctx, s)
+	defer room.release()
+	defer h.HoldSignals()()
+	answer, key, err := h.spend(ctx, s, room)
 	if answer.Token.Access.IsZero() {
 		return h.failed(s, err)
 	}
 	if err != nil {
-		h.Warn("the refreshed sign-in for " + s.server.URL + " could not be stored: " + err.Error())
+		h.Warn("the keychain does not take the refreshed sign-in for " + s.server.URL + ", which waits beside it: " + err.Error())
 	}
-	return h.refreshed(s, answer, key, err)
+	answer.Token = completed(s, answer.Token)
+	if r.Token != nil {
+		*r.Token = answer.Token
+	}
+	return h.refreshed(s, room, answer, key, err)
 }
 
 // ended reports whether only a person can help: there is nothing to refresh from, or it has reached its known end.
@@ -163,7 +171,7 @@ func (h *Helper) Ending(q credential.Query) error {
 // spend redeems the refresh token. When the server refuses it, the keychain is read again: a sibling on another
 // machine with the same home, or a sign-in, may have put a newer one there, which is then tried. Only when the current
 // one is refused is the sign-in dead.
-func (h *Helper) spend(ctx context.Context, s subject) (credential.Answer, credential.Secret, error) {
+func (h *Helper) spend(ctx context.Context, s subject, room rooms) (credential.Answer, credential.Secret, error) {
 	source, err := h.Source(s.signIn.Source)
 	if err != nil {
 		return credential.Answer{}, credential.Secret{}, err
@@ -176,7 +184,7 @@ func (h *Helper) spend(ctx context.Context, s subject) (credential.Answer, crede
 	}
 	var refused *refusal
 	for {
-		g, kc, err := h.grant(ctx, s.signIn)
+		g, err := h.open(ctx, s.signIn)
 		if err != nil {
 			return credential.Answer{}, g.DataKey, err
 		}
@@ -187,8 +195,7 @@ func (h *Helper) spend(ctx context.Context, s subject) (credential.Answer, crede
 			return credential.Answer{}, g.DataKey, refused
 		}
 		h.Trace("refresh: one token request to " + credential.Origin(target.Endpoints.Token))
-		keep := h.keep(ctx, kc, s.signIn, itemLabel(s), g)
-		answer, err := source.Silent(ctx, target, g, s.signIn.AuthMethod, keep)
+		answer, err := source.Silent(ctx, target, g.Grant, s.signIn.AuthMethod, h.keep(ctx, s, g, room.parked))
 		if err == nil || credential.KindOf(err) != credential.SignInDead {
 			return answer, g.DataKey, err
 		}
@@ -221,19 +228,25 @@ func (h *Helper) endpoints(ctx context.Context, s subject) (credential.Endpoints
 	return e, h.Book.PutSignIn(s.signIn)
 }
 
-// refreshed puts a new access token where everybody finds it: the cache first, because callers wait for that, then the
-// record. saved is what went wrong with the keychain, if anything.
-func (h *Helper) refreshed(s subject, answer credential.Answer, key credential.Secret, saved error) error {
-	t := answer.Token
-	t.Server = s.server.URL
-	t.Resource = s.server.Resource
-	t.Issuer = s.server.Issuer
+// completed says on a new access token for whom it is.
+func completed(s subject, t credential.Token) credential.Token {
+	t.Server, t.Resource, t.Issuer = s.server.URL, s.server.Resource, s.server.Issuer
 	t.Account = accountName(s.account.Label, s.signIn.User)
 	if len(t.Scopes) == 0 {
 		t.Scopes = s.granted()
 	}
+	return t
+}
+
+// refreshed puts a new access token where everybody finds it: the cache first, because callers wait for that, then the
+// record. saved is what went wrong with the keychain, if anything.
+func (h *Helper) refreshed(s subject, room rooms, answer credential.Answer, key credential.Secret, saved error) error {
+	t := answer.Token
 	_ = h.Book.Notice(s.signIn.ID, "Refreshed MCP sign-in for "+s.server.Name) // first: who waits for the token looks for it
-	cached := noTier(h.Cache.Keep(key, s.signIn.ID, s.tokenID, t))
+	cached := room.token.Put(key, t)
+	if cached == nil {
+		cached = noTier(h.Cache.Heat(s.signIn.ID, key, t.Expiry))
+	}
 	si, err := h.Book.SignIn(s.signIn.ID)
 	if err != nil {
 		return errors.Join(cached, err)
@@ -325,18 +338,6 @@ func firstLine(s string) string {
 func accountName(label, user string) string {
 	if user != "" {
 		return user
-	}
-	return label
-}
-
-// itemLabel is the title of the keychain item, by which a person finds it in the keychain's own window.
-func itemLabel(s subject) string {
-	label := "mcp-credential: " + s.server.Name
-	if s.signIn.Unbound {
-		label = "mcp-credential: " + strings.TrimPrefix(s.server.Issuer, "https://")
-	}
-	if s.account.Label != "" {
-		label += " (" + s.account.Label + ")"
 	}
 	return label
 }

@@ -46,7 +46,7 @@ func TestKeychainThatRefusesLosesNothing(t *testing.T) {
 	if err := r.refresh(); err != nil {
 		t.Fatalf("a fresh token must reach the caller: %v", err)
 	}
-	if !containsText(r.warned, "could not be stored") {
+	if !containsText(r.warned, "waits beside it") {
 		t.Errorf("warnings: %q", r.warned)
 	}
 	got, err := r.get()
@@ -58,7 +58,7 @@ func TestKeychainThatRefusesLosesNothing(t *testing.T) {
 	}
 	got, err = r.get()
 	wantAccess(t, got, err, "access-3")
-	if _, err := r.Cache.Token(r.subject().signIn.ID, pendingName); err != cache.ErrMiss {
+	if _, err := r.Cache.Token(r.subject().signIn.ID, parkedName); err != cache.ErrMiss {
 		t.Errorf("the parked token stays behind: %v", err)
 	}
 }

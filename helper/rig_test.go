@@ -29,6 +29,7 @@ type rig struct {
 	chain     sync.Mutex // of items
 	items     map[string][]byte
 	setFails  error
+	stopsIn   func() // called when the keychain is written to
 	server    *rotating
 	launched  [][]string
 	warned    []string
@@ -72,7 +73,8 @@ func rigAt(dir home.Dir) *rig {
 		Launch:    func(args ...string) error { r.launched = append(r.launched, args); return nil },
 		Attended:  func(string) bool { return r.attended },
 		Reachable: func() bool { return r.reach }, Person: func() Person { return r },
-		Now: func() time.Time { return r.now }, Trace: func(string) {}, Warn: func(s string) { r.warned = append(r.warned, s) },
+		HoldSignals: func() func() { return func() {} },
+		Now:         func() time.Time { return r.now }, Trace: func(string) {}, Warn: func(s string) { r.warned = append(r.warned, s) },
 	}
 	return r
 }
@@ -148,6 +150,9 @@ func (m memoryChain) Get(_ context.Context, id string) ([]byte, error) {
 func (m memoryChain) Set(_ context.Context, id, _ string, v []byte) error {
 	m.r.chain.Lock()
 	defer m.r.chain.Unlock()
+	if m.r.stopsIn != nil {
+		m.r.stopsIn()
+	}
 	if m.r.setFails != nil {
 		return m.r.setFails
 	}

@@ -129,7 +129,12 @@ func (s slots) set(ctx context.Context, key, label string, value []byte) error {
 	if err != nil {
 		return err
 	}
-	return s.raw.set(ctx, slotKey(key, n), label, encodeFrame(generation, value))
+	if err := s.raw.set(ctx, slotKey(key, n), label, encodeFrame(generation, value)); err != nil || pair[1-n].found {
+		return err
+	}
+	// The first set writes both slots: later ones then find room on a full disk. What it fails on is only that.
+	_ = s.raw.set(ctx, slotKey(key, 1-n), label, encodeFrame(generation+1, value))
+	return nil
 }
 
 // next says which slot to write, and with which generation. An unreadable slot may be the newest: it is left alone,
@@ -139,7 +144,7 @@ func next(pair [2]slot) (n int, generation uint64, err error) {
 		return 1 - best, pair[best].generation + 1, nil
 	}
 	if pair[0].err != nil && !pair[1].found {
-		return 1, 2, nil // the only slot that was ever written has generation 1
+		return 1, 2, nil // the first set was cut off after the one slot, whose generation is 1
 	}
 	return 0, 1, errors.Join(pair[0].err, pair[1].err)
 }

@@ -62,8 +62,9 @@ func wire(c common, s streams) (*wiring, error) {
 		Keychain: w.keychain, Source: w.refresher, Find: w.find, Issuer: w.issuer,
 		Machine: w.machine, KeychainKeys: runtime.GOOS == "darwin",
 		Launch: w.launch, Attended: w.attended, Reachable: func() bool { return browser.Reachable(osGetenv) },
-		Person: func() helper.Person { return w.person(source.Browser, true) },
-		Now:    time.Now, Trace: w.trace, Warn: func(text string) { call.Say(s.err, "warning: "+text) },
+		Person:      func() helper.Person { return w.person(source.Browser, true) },
+		HoldSignals: holdSignals,
+		Now:         time.Now, Trace: w.trace, Warn: func(text string) { call.Say(s.err, "warning: "+text) },
 	}
 	return w, nil
 }

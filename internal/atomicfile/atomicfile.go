@@ -30,33 +30,62 @@ const (
 // replaced, not followed. Concurrent writers are safe; the last one wins. Every error leaves the old file, save that
 // of a directory that cannot be synced, after which either may be there. No error leaves a temporary file.
 func Write(path string, data []byte) error {
-	temp, err := writeTemp(path, data)
+	p, err := Prepare(path, 0)
 	if err != nil {
 		return err
 	}
-	if err := replace(temp, path); err != nil {
-		_ = os.Remove(temp)
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return p.Commit(data)
 }
 
-// writeTemp writes data durably to a new file beside path, mode 0600, and returns its name.
-func writeTemp(path string, data []byte) (string, error) {
+// Prepared is a file in the making, whose room on the disk is taken before its content is known. It belongs to one
+// goroutine and ends with Commit or Discard.
+type Prepared struct {
+	path string
+	file *os.File
+}
+
+// Prepare takes room bytes of the disk, durably, for a later Commit to path. Until then path stays as it is.
+func Prepare(path string, room int) (*Prepared, error) {
 	dir, base := filepath.Split(path)
 	file, err := os.CreateTemp(filepath.Clean(dir), tempPrefix+base+".*"+tempSuffix)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	_, err = file.Write(data)
+	p := &Prepared{path, file}
+	if room > 0 {
+		_, err = file.Write(make([]byte, room))
+		err = errors.Join(err, file.Sync())
+	}
+	if err != nil {
+		p.Discard()
+		return nil, err
+	}
+	return p, nil
+}
+
+// Commit is Write to the path that was prepared.
+func (p *Prepared) Commit(data []byte) error {
+	_, err := p.file.WriteAt(data, 0)
 	if err == nil {
-		err = file.Sync()
+		err = p.file.Truncate(int64(len(data)))
 	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		_ = os.Remove(file.Name())
-		return "", err
+	if err == nil {
+		err = p.file.Sync()
 	}
-	return file.Name(), nil
+	if err = errors.Join(err, p.file.Close()); err == nil {
+		err = replace(p.file.Name(), p.path)
+	}
+	if err != nil {
+		_ = os.Remove(p.file.Name())
+		return err
+	}
+	return syncDir(filepath.Dir(p.path))
+}
+
+// Discard gives the room back.
+func (p *Prepared) Discard() {
+	_ = p.file.Close()
+	_ = os.Remove(p.file.Name())
 }
 
 // Read returns the content of the file at path: a regular file of the caller (a symlink, a device or another user's
@@ -118,7 +147,7 @@ func Sweep(dir string, olderThan time.Duration) error {
 	return failed
 }
 
-// isTemp reports whether writeTemp could have made this name.
+// isTemp reports whether Prepare could have made this name.
 func isTemp(name string) bool {
 	body, ok := strings.CutSuffix(name, tempSuffix)
 	body, hidden := strings.CutPrefix(body, tempPrefix)

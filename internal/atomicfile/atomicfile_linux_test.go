@@ -2,6 +2,7 @@ package atomicfile
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -31,6 +32,29 @@ func TestFullDisk(t *testing.T) {
 	}
 	if got := names(t, dir); !slices.Equal(got, []string{"file"}) {
 		t.Fatalf("left behind: %v", got)
+	}
+}
+
+// What was prepared can be committed on a disk that was filled since.
+func TestPreparedOnAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		lacking.Part(t, "root: mount a small tmpfs")
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
+	path := filepath.Join(dir, "file")
+	p, err := Prepare(path, 16<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for Write(filepath.Join(dir, rand.Text()), make([]byte, 4<<10)) == nil {
+	}
+	want := bytes.Repeat([]byte("new"), 5_000)
+	if err := p.Commit(want); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Read(path, 1<<20); err != nil || !bytes.Equal(got, want) {
+		t.Fatalf("%d bytes, error %v", len(got), err)
 	}
 }
 

@@ -105,11 +105,13 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-func TestSweepKnowsTheNamesOfWrite(t *testing.T) {
-	temp, err := writeTemp(filepath.Join(t.TempDir(), "file"), []byte("x"))
+func TestSweepKnowsTheNamesOfPrepare(t *testing.T) {
+	p, err := Prepare(filepath.Join(t.TempDir(), "file"), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
+	_ = p.file.Close() // its writer was killed
+	temp := p.file.Name()
 	if err := Sweep(filepath.Dir(temp), 0); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,215 @@
+package helper
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// expire makes the cached token expire, so that the next refresh has something to do.
+func (r *rig) expire() { r.now = r.now.Add(2 * time.Hour) }
+
+// wantRefresh refreshes and holds the rotated token to what the server knows.
+func (r *rig) wantRefresh() {
+	r.t.Helper()
+	if err := r.refresh(); err != nil {
+		r.t.Fatal(err)
+	}
+	if got := r.refreshToken(); got != r.server.current {
+		r.t.Fatalf("the sign-in has %s, the server %s", got, r.server.current)
+	}
+}
+
+func (r *rig) refreshToken() string {
+	r.t.Helper()
+	g, _, err := r.grant(r.t.Context(), r.subject().signIn)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return g.RefreshToken.Reveal()
+}
+
+func (r *rig) parkedFile() string { return r.Dir.File("tokens", r.subject().signIn.ID, parkedName) }
+
+// A process that is killed before it has removed the parked file leaves one that is older than the keychain's item.
+func TestParkedTokenNeverBeatsANewerOne(t *testing.T) {
+	r := newRig(t)
+	r.login(Login{})
+	r.expire()
+	r.setFails = errLocked
+	r.wantRefresh()
+	parked, err := os.ReadFile(r.parkedFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	replant := func() {
+		if err := os.WriteFile(r.parkedFile(), parked, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.setFails = nil
+	r.expire()
+	r.wantRefresh() // into the keychain
+	replant()
+	r.expire()
+	r.wantRefresh()
+	r.login(Login{Anew: true})
+	replant()
+	r.expire()
+	r.wantRefresh()
+}
+
+// While the keychain takes nothing, each rotation is parked in place of the last one.
+func TestKeychainThatRefusesForLong(t *testing.T) {
+	r := newRig(t)
+	r.login(Login{})
+	r.setFails = errLocked
+	for range 3 {
+		r.expire()
+		r.wantRefresh()
+	}
+	r.setFails = nil
+	r.expire()
+	r.wantRefresh()
+	if _, err := os.Stat(r.parkedFile()); !os.IsNotExist(err) {
+		t.Errorf("the parked token stays behind: %v", err)
+	}
+}
+
+// A timed out set of the keychain may still happen, long after the rotation that it was for.
+func TestLateSetOfTheKeychain(t *testing.T) {
+	r := newRig(t)
+	r.login(Login{})
+	r.setFails = errLocked
+	r.expire()
+	r.wantRefresh()
+	late, kc, err := r.grant(t.Context(), r.subject().signIn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.expire()
+	r.wantRefresh()
+	r.setFails = nil
+	if err := save(t.Context(), kc, r.subject().signIn.ID, "", late); err != nil {
+		t.Fatal(err)
+	}
+	r.expire()
+	r.wantRefresh()
+}
+
+// The rotated token is durable before the keychain is asked: a process that is killed there has lost nothing.
+func TestKilledInTheKeychain(t *testing.T) {
+	r := newRig(t)
+	r.login(Login{})
+	r.expire()
+	r.setFails = errLocked
+	r.stopsIn = func() { panic("killed") }
+	func() {
+		defer func() { _ = recover() }()
+		_ = r.refresh()
+	}()
+	r.stopsIn, r.setFails = nil, nil
+	if got := r.refreshToken(); got != r.server.current {
+		t.Fatalf("the sign-in has %s, the server %s", got, r.server.current)
+	}
+	r.wantRefresh()
+}
+
+// The process with the only copy of a refresh token keeps trying while neither keychain nor home takes it.
+func TestOnlyCopyIsNotGivenUp(t *testing.T) {
+	r := newRig(t)
+	r.login(Login{})
+	r.expire()
+	r.setFails = errLocked
+	id := r.subject().signIn.ID
+	r.server.before = func() {
+		for _, folder := range []string{"tokens", "spare"} {
+			if err := os.RemoveAll(r.Dir.File(folder)); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(r.Dir.File(folder), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	tries := 0
+	r.Trace = func(text string) {
+		if strings.Contains(text, "trying again") {
+			if tries++; tries == 3 {
+				if err := os.Remove(r.Dir.File("spare")); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	r.wantRefresh()
+	if tries != 3 {
+		t.Errorf("%d tries failed, want 3", tries)
+	}
+	if _, err := os.Stat(r.Dir.File("spare", id, parkedName)); err != nil {
+		t.Errorf("parked nowhere: %v", err)
+	}
+	got, err := r.get()
+	wantAccess(t, got, err, "access-2")
+}
+
+// A cache that cannot be written to keeps no token from the caller, and costs no second one.
+func TestTokensFolderThatCannotBeWrittenTo(t *testing.T) {
+	r := newRig(t)
+	r.login(Login{})
+	r.expire()
+	if err := os.RemoveAll(r.Dir.File("tokens")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(r.Dir.File("tokens"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.wantRefresh()
+	for range 2 {
+		got, err := r.get()
+		wantAccess(t, got, err, "access-2")
+	}
+	if r.server.requests != 1 {
+		t.Errorf("%d token requests, want 1", r.server.requests)
+	}
+}
+
+// Where nothing can be written, the refresh token is not spent.
+func TestNothingIsSpentOnAHomeThatTakesNothing(t *testing.T) {
+	r := newRig(t)
+	r.login(Login{})
+	r.expire()
+	for _, folder := range []string{"tokens", "spare"} {
+		if err := os.RemoveAll(r.Dir.File(folder)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(r.Dir.File(folder), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantKind(t, r.refresh(), credential.BadHome)
+	if r.server.requests != 0 {
+		t.Errorf("%d token requests, want none", r.server.requests)
+	}
+}
+
+// Where a person typed the passphrase, the token reaches the caller even if nothing more can be stored.
+func TestTokenOfARefreshHereIsHandedOut(t *testing.T) {
+	r := newRig(t)
+	r.login(Login{})
+	r.expire()
+	r.attended = true
+	r.server.before = func() {
+		if err := os.RemoveAll(r.Dir.File("signins")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := r.get()
+	wantAccess(t, got, err, "access-2")
+	if got.Server != testServer {
+		t.Errorf("a token for %q", got.Server)
+	}
+}
