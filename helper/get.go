@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/awake"
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
@@ -214,7 +215,7 @@ func (h *Helper) await(ctx context.Context, s subject, a Ask) (credential.Token,
 // end it: what it spends must be stored.
 func (h *Helper) here(ctx context.Context, s subject, a Ask) (credential.Token, error) {
 	h.Trace("refresh: here, because the keychain's passphrase was typed here")
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), credential.RefreshTotal)
+	ctx, cancel := awake.WithTimeout(context.WithoutCancel(ctx), credential.RefreshTotal)
 	defer cancel()
 	var fresh credential.Token
 	err := h.Refresh(ctx, Renewal{Query: s.query(), Refused: a.Refused.Fingerprint(), Claims: a.Claims, Token: &fresh})

@@ -149,14 +149,14 @@ func TestALostVerifierLetsNoSecondPassphraseIn(t *testing.T) {
 func TestADamagedItemIsSaidToBe(t *testing.T) {
 	o := fileOptions(t)
 	k := mustOpen(t, o)
-	set(t, k, "id", "one")
-	set(t, k, "id", "two")
-	for _, n := range []string{"1", "0"} {
+	set(t, k, "id", "one") // into both slots
+	set(t, k, "id", "two") // into the older one
+	for _, n := range []string{"0", "1"} {
 		path := filepath.Join(o.Dir, "keychain", homeA+".id."+n)
 		if err := os.Truncate(path, 40); err != nil {
 			t.Fatal(err)
 		}
-		if n == "1" {
+		if n == "0" {
 			wantValue(t, k, "id", []byte("one"))
 		}
 	}

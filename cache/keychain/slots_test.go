@@ -98,6 +98,9 @@ func TestALockedStoreIsNotTakenForADamagedOne(t *testing.T) {
 	f := newFragile(0)
 	k := slotStore(f)
 	set(t, k, "id", "one")
+	if err := f.remove(t.Context(), slotKey("id", 1)); err != nil { // as after a first set that was cut off
+		t.Fatal(err)
+	}
 	f.locked = true
 	_, err := k.Get(t.Context(), "id")
 	wantKind(t, err, credential.KeychainLocked)
@@ -110,6 +113,25 @@ func TestALockedStoreIsNotTakenForADamagedOne(t *testing.T) {
 	wantKind(t, k.Set(t.Context(), "id", "", []byte("three")), credential.KeychainLocked)
 	f.locked = false
 	wantValue(t, k, "id", []byte("two"))
+}
+
+// The first set writes both slots, so that no later one has to find room for a new entry.
+func TestTheFirstSetWritesBothSlots(t *testing.T) {
+	f := newFragile(0)
+	k := slotStore(f)
+	for _, value := range []string{"one", "two", "three"} {
+		set(t, k, "id", value)
+		wantValue(t, k, "id", []byte(value))
+		for n := range 2 {
+			b, err := f.get(t.Context(), slotKey("id", n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, ok := decodeFrame(b); !ok {
+				t.Errorf("after %q slot %d is not whole", value, n)
+			}
+		}
+	}
 }
 
 func TestFrames(t *testing.T) {

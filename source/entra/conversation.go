@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/awake"
 	"github.com/mcp-credential/mcp-credential/internal/microsoft"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
 )
@@ -165,7 +166,7 @@ func (c *conversation) poll(r *http.Request, form url.Values) (reply, error) {
 
 // send posts a form and reads the answer within credential.HTTPToken.
 func (c *conversation) send(r *http.Request, form url.Values) (reply, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), credential.HTTPToken)
+	ctx, cancel := awake.WithTimeout(r.Context(), credential.HTTPToken)
 	defer cancel()
 	c.Trace("asking https://" + c.authority.Host + " for a token, grant " + form.Get("grant_type"))
 	req := r.Clone(ctx)

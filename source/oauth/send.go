@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/awake"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
 )
 
@@ -26,10 +27,10 @@ const (
 	attempts   = 6
 )
 
-// unanswered marks a failure after the request may have left this machine.
-type unanswered struct{ error }
+// processed marks the failure of a request that the server may have processed.
+type processed struct{ error }
 
-func (u unanswered) Unwrap() error { return u.error }
+func (p processed) Unwrap() error { return p.error }
 
 // newForm begins a token request. resource goes into every one, byte-exact (RFC 8707 section 2).
 func newForm(grantType string, t credential.Target) url.Values {
@@ -38,11 +39,11 @@ func newForm(grantType string, t credential.Target) url.Values {
 	return form
 }
 
-// send posts a form to the token endpoint and returns the answer of any status below 500 but 429. It tries again,
-// within ctx, when nothing was sent (the dial failed) and when the server itself says that it failed (5xx, 429). A
-// request that was sent and stays without an answer may have spent the refresh token or code: a second one at once
-// would look like a theft to a server that detects reuse, and cost the whole grant (OAuth 2.1 section 4.3.1), so it is
-// not repeated. A Retry-After is not waited for: it ends in an error of kind Throttled.
+// send posts a form to the token endpoint and returns the answer of any status below 500 but 429. It tries again, within
+// ctx, where the server cannot have processed the request: when nothing was sent (the dial failed). One that spends nothing
+// is also repeated when the server itself says that it failed (5xx, 429). A refresh token or a code may have been spent all the
+// same, and a second request with it would look like a theft to a server that detects reuse, and cost the whole
+// grant (OAuth 2.1 section 4.3.1). A Retry-After is not waited for: it ends in an error of kind Throttled.
 func (s *Source) send(ctx context.Context, endpoint string, c client, form url.Values) (reply, error) {
 	pause := firstPause
 	for attempt := 1; ; attempt++ {
@@ -69,6 +70,9 @@ func (s *Source) try(ctx context.Context, endpoint string, c client, form url.Va
 		return reply{}, err
 	}
 	if r.status >= 500 || r.status == http.StatusTooManyRequests {
+		if form.Has("refresh_token") || form.Has("code") {
+			return reply{}, processed{r.refusal(s.Now())}
+		}
 		return reply{}, r.refusal(s.Now())
 	}
 	return r, nil
@@ -77,7 +81,7 @@ func (s *Source) try(ctx context.Context, endpoint string, c client, form url.Va
 // again reports whether a failed try may be repeated at once.
 func again(err error) bool {
 	var e *credential.Error
-	var sent unanswered
+	var sent processed
 	var cert *tls.CertificateVerificationError
 	if !errors.As(err, &e) || errors.As(err, &sent) || errors.As(err, &cert) || errors.Is(err, context.Canceled) {
 		return false
@@ -85,10 +89,10 @@ func again(err error) bool {
 	return e.Kind == credential.Network || e.Kind == credential.Throttled && e.RetryAfter == 0
 }
 
-// post sends one form and reads the answer within credential.HTTPToken. Its errors have a kind; one after the
-// connection stood wraps unanswered.
+// post sends one form and reads the answer within credential.HTTPToken, in which this process runs. Its errors have a kind; one after the
+// connection stood wraps processed.
 func (s *Source) post(ctx context.Context, endpoint string, c client, form url.Values) (reply, error) {
-	ctx, cancel := context.WithTimeout(ctx, credential.HTTPToken)
+	ctx, cancel := awake.WithTimeout(ctx, credential.HTTPToken)
 	defer cancel()
 	c.identify(form)
 	var connected atomic.Bool
@@ -112,7 +116,7 @@ func (s *Source) post(ctx context.Context, endpoint string, c client, form url.V
 	}
 	failure := webclient.Failure(err, "authorization server")
 	if connected.Load() && failure.Err != nil {
-		failure.Err = unanswered{failure.Err}
+		failure.Err = processed{failure.Err}
 	}
 	return reply{}, failure
 }

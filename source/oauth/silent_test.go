@@ -153,52 +153,39 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestRetries counts requests: what the server itself calls a failure is tried again, what it asks to wait for is not.
-func TestRetries(t *testing.T) {
+// TestFailuresOfTheServer counts requests: one, because a server that fails may have spent the refresh token first.
+func TestFailuresOfTheServer(t *testing.T) {
 	start := newAsker(t).now
 	for name, test := range map[string]struct {
 		status     int
 		retryAfter string
-		failures   int // then success
-		requests   int
-		kind       credential.Kind // of the error; Internal: none
+		kind       credential.Kind
 		wait       time.Duration
 	}{
-		"503 twice":            {503, "", 2, 3, credential.Internal, 0},
-		"500 for ever":         {500, "", 99, attempts, credential.Network, 0},
-		"429 once":             {429, "", 1, 2, credential.Internal, 0},
-		"429 for ever":         {429, "", 99, attempts, credential.Throttled, 0},
-		"429, wait":            {429, "30", 99, 1, credential.Throttled, 30 * time.Second},
-		"503, wait":            {503, "2", 99, 1, credential.Throttled, 2 * time.Second},
-		"503, wait for a date": {503, start.Add(time.Minute).Format(http.TimeFormat), 99, 1, credential.Throttled, time.Minute},
-		"429, wait for ever":   {429, "99999999999", 99, 1, credential.Throttled, time.Hour},
-		"429, wait for words":  {429, "soon", 1, 2, credential.Internal, 0},
-		"429, wait for past":   {429, start.Add(-time.Minute).Format(http.TimeFormat), 1, 2, credential.Internal, 0},
+		"500":                  {500, "", credential.Network, 0},
+		"503":                  {503, "", credential.Network, 0},
+		"429":                  {429, "", credential.Throttled, 0},
+		"429, wait":            {429, "30", credential.Throttled, 30 * time.Second},
+		"503, wait":            {503, "2", credential.Throttled, 2 * time.Second},
+		"503, wait for a date": {503, start.Add(time.Minute).Format(http.TimeFormat), credential.Throttled, time.Minute},
+		"429, wait for ever":   {429, "99999999999", credential.Throttled, time.Hour},
+		"429, wait for words":  {429, "soon", credential.Throttled, 0},
+		"429, wait for past":   {429, start.Add(-time.Minute).Format(http.TimeFormat), credential.Throttled, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, a := newServer(t), newAsker(t)
-			s.token = func(w http.ResponseWriter, _ url.Values, n int) {
-				if n > test.failures {
-					_, _ = io.WriteString(w, goodToken)
-					return
-				}
+			s.token = func(w http.ResponseWriter, _ url.Values, _ int) {
 				w.Header().Set("Retry-After", test.retryAfter)
 				w.WriteHeader(test.status)
 			}
 			_, kept, err := silent(t, a, s.target())
-			if test.kind == credential.Internal {
-				if err != nil || len(kept) != 1 {
-					t.Errorf("%v, kept %v", err, kept)
-				}
-			} else {
-				check(t, err, test.kind)
-			}
+			check(t, err, test.kind)
 			var typed *credential.Error
 			if errors.As(err, &typed) && typed.RetryAfter != test.wait {
 				t.Errorf("wait %v", typed.RetryAfter)
 			}
-			if s.count() != test.requests || len(a.pauses) != test.requests-1 {
-				t.Errorf("%d requests, pauses %v", s.count(), a.pauses)
+			if s.count() != 1 || len(a.pauses) != 0 || len(kept) != 0 {
+				t.Errorf("%d requests, pauses %v, kept %v", s.count(), a.pauses, kept)
 			}
 		})
 	}
