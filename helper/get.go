@@ -8,7 +8,6 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
@@ -26,6 +25,13 @@ type Ask struct {
 	Scopes   []string          // of a challenge
 	Claims   string            // of a challenge: JSON for the claims parameter
 	until    time.Time         // the end of Wait
+}
+
+// justReplaced reports whether a caller that does not say which token was refused means one that is replaced already: of
+// many that were refused together, for the same claims, the last may come when the first has its new token.
+func justReplaced(r state.Replaced, a Ask, now time.Time) bool {
+	age := now.Sub(r.At)
+	return age >= 0 && age < credential.ReplacedRest && r.Claims == a.Claims
 }
 
 // poll is how often a caller looks whether the process that refreshes or signs in on its behalf has finished.
@@ -84,7 +90,7 @@ func (h *Helper) get(ctx context.Context, a Ask) (credential.Token, error) {
 	if errors.Is(err, cache.ErrDamaged) {
 		h.Warn("the cached token for " + s.server.URL + " is unusable and will be replaced: " + err.Error())
 	}
-	if a.Force && a.Refused.IsZero() {
+	if a.Force && a.Refused.IsZero() && !justReplaced(s.signIn.Replaced, a, h.Now()) {
 		a.Refused = t.Access
 	}
 	if err == nil && a.serves(t, h.Now()) {
@@ -127,10 +133,15 @@ func (h *Helper) stepUp(s subject, lack []string) error {
 	return curedBy(h.fail(credential.StepUp, s.server.URL, text), "", lack)
 }
 
-// read opens the cached token of a subject with the hot key, else with the key from the keychain, which it heats. Only
+// read opens the cached token of a subject with the hot key, else with the key from the keychain, which it heats. The keychain
+// is not asked for a token that has expired by its record: hundreds of callers may wait here for one refresh. Only
 // errors of a Keychain kind are worth reporting: after any other one a refresh helps.
 func (h *Helper) read(ctx context.Context, s subject) (credential.Token, error) {
 	t, err := h.Cache.Token(s.signIn.ID, s.tokenID)
+	if errors.Is(err, cache.ErrNoKey) && !s.signIn.Expiry.IsZero() && !h.Now().Before(s.signIn.Expiry) {
+		h.Trace("cache: the token has expired")
+		return credential.Token{}, cache.ErrMiss
+	}
 	if errors.Is(err, cache.ErrNoKey) {
 		t, err = h.readCold(ctx, s)
 	}
@@ -189,11 +200,11 @@ func (h *Helper) await(ctx context.Context, s subject, a Ask) (credential.Token,
 	defer cancel()
 	before := s.signIn.Attempts
 	for pause := pollFirst; ; pause = min(pause*5/4, pollMost) {
-		si, err := h.Book.SignIn(s.signIn.ID)
+		si, err := h.latest(s)
 		if err != nil {
 			return credential.Token{}, err
 		}
-		si = si.For(s.tokenID)
+		s.signIn = si // which says when there is something to read
 		t, err := h.read(ctx, s)
 		if err == nil && a.serves(t, h.Now()) {
 			h.answered(a, s, t)
@@ -215,8 +226,7 @@ func (h *Helper) await(ctx context.Context, s subject, a Ask) (credential.Token,
 // end it: what it spends must be stored.
 func (h *Helper) here(ctx context.Context, s subject, a Ask) (credential.Token, error) {
 	h.Trace("refresh: here, because the keychain's passphrase was typed here")
-	ctx, cancel := awake.WithTimeout(context.WithoutCancel(ctx), credential.RefreshTotal)
-	defer cancel()
+	ctx = context.WithoutCancel(ctx)
 	var fresh credential.Token
 	err := h.Refresh(ctx, Renewal{Query: s.query(), Refused: a.Refused.Fingerprint(), Claims: a.Claims, Token: &fresh})
 	if err != nil && fresh.Access.IsZero() {
@@ -231,7 +241,7 @@ func (h *Helper) here(ctx context.Context, s subject, a Ask) (credential.Token, 
 		h.answered(a, s, t)
 		return t, nil
 	}
-	si, err := h.Book.SignIn(s.signIn.ID)
+	si, err := h.latest(s)
 	if err == nil && si.LastError != nil { // the last failure asked for a pause
 		return credential.Token{}, si.LastError.Err()
 	}

@@ -54,7 +54,6 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 	if err != nil {
 		return Outcome{}, err
 	}
-	replaced := before.signIn.ID
 	if found.Unbound {
 		before = h.sharing(l, settings, found, before)
 	}
@@ -63,7 +62,7 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 		return Outcome{}, err
 	}
 	if p.SignedIn {
-		if out, done, err := h.existing(ctx, p, found.Source, before, replaced, who); done {
+		if out, done, err := h.existing(ctx, p, found.Source, before, who); done {
 			return out, err
 		}
 		p.SignedIn = false
@@ -88,11 +87,7 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 	if err != nil {
 		return Outcome{}, err
 	}
-	out, err := h.adopt(ctx, kc, p, t, found, before, answer)
-	if err == nil && replaced != "" {
-		h.forgetOrphan(ctx, replaced)
-	}
-	return out, err
+	return h.adopt(ctx, kc, p, t, found, before, answer)
 }
 
 // keptSecret is the client's secret: the one that was given, else the one of the sign-in before.
@@ -195,6 +190,7 @@ func (h *Helper) reuse(ctx context.Context, p Proposal, s subject) (Outcome, err
 // the access token.
 func (h *Helper) adopt(ctx context.Context, kc Keychain, p Proposal, t credential.Target, found Found, before subject, answer credential.Answer) (Outcome, error) {
 	ctx = context.WithoutCancel(ctx)
+	defer h.HoldSignals()()
 	registered := t.ClientID == ""
 	bound := p.Resource
 	if found.Unbound {
@@ -215,12 +211,26 @@ func (h *Helper) adopt(ctx context.Context, kc Keychain, p Proposal, t credentia
 	}
 	server := record(p, found.Source, before)
 	account := state.Account{Label: p.Account, SignIn: id, Scopes: t.Scopes}
-	err := h.locked(ctx, id, credential.LockWait, func() error { return h.store(ctx, kc, server, account, si, answer) })
+	err := h.storeLocked(ctx, kc, server, account, si, answer)
 	return Outcome{Server: p.Server, Account: p.Account, Token: answer.Token, NewTab: true, Tier: kc.Tier()}, err
 }
 
-// store writes everything a sign-in consists of. The caller holds its lock.
-func (h *Helper) store(ctx context.Context, kc Keychain, server state.Server, account state.Account, si state.SignIn, answer credential.Answer) error {
+// storeLocked stores a sign-in under its lock, and ends those whose place it has taken: they are found under the lock of the
+// servers, so that of two sign-ins at the same time one replaces the other and neither is left behind.
+func (h *Helper) storeLocked(ctx context.Context, kc Keychain, server state.Server, account state.Account, si state.SignIn, answer credential.Answer) error {
+	var replaced []string
+	err := h.locked(ctx, si.ID, credential.LockSignIn, func() (err error) {
+		replaced, err = h.store(ctx, kc, server, account, si, answer)
+		return err
+	})
+	for _, id := range replaced {
+		h.forgetOrphan(ctx, id)
+	}
+	return err
+}
+
+// store writes everything a sign-in consists of, and returns the sign-ins whose place it has taken. The caller holds its lock.
+func (h *Helper) store(ctx context.Context, kc Keychain, server state.Server, account state.Account, si state.SignIn, answer credential.Answer) ([]string, error) {
 	g := answer.Grant
 	g.DataKey = newDataKey()
 	if data, err := kc.Get(ctx, si.ID); err == nil {
@@ -228,35 +238,34 @@ func (h *Helper) store(ctx context.Context, kc Keychain, server state.Server, ac
 			g.DataKey = old.DataKey
 		}
 	} else if !errors.Is(err, ErrNoItem) {
-		return err
+		return nil, err
 	}
 	if err := save(ctx, kc, si.ID, itemLabel(subject{server: server, account: account, signIn: si}), g); err != nil {
-		return err
+		return nil, err
 	}
 	_ = h.Cache.Drop(si.ID, parkedName)
-	if err := h.Book.PutSignIn(si); err != nil {
-		return err
-	}
-	if err := h.approve(ctx, server, account); err != nil {
-		return err
-	}
-	if answer.Token.Access.IsZero() {
-		return nil
-	}
 	s := subject{server: server, account: account, signIn: si}
 	s.tokenID = credential.TokenID(si.ID, server.URL, server.Resource, account.Scopes)
+	if err := h.Book.PutSignIn(si.Expires(s.tokenID, answer.Token.Expiry)); err != nil {
+		return nil, err
+	}
+	replaced, err := h.approve(ctx, server, account)
+	if err != nil || answer.Token.Access.IsZero() {
+		return replaced, err
+	}
 	t := answer.Token
 	t.Server, t.Resource, t.Issuer, t.Account = server.URL, server.Resource, server.Issuer, accountName(account.Label, si.User)
-	err := noTier(h.Cache.Keep(g.DataKey, si.ID, s.tokenID, t))
+	err = noTier(h.Cache.Keep(g.DataKey, si.ID, s.tokenID, t))
 	if account.Label == "" {
 		h.point(s.query(), s)
 	}
-	return err
+	return replaced, err
 }
 
 // approve records that a person has approved this server for this account, and forgets which answers the old record led to.
-func (h *Helper) approve(ctx context.Context, server state.Server, account state.Account) error {
-	return h.locked(ctx, "servers", credential.LockShort, func() error {
+// It returns the sign-ins that the server had and has no more.
+func (h *Helper) approve(ctx context.Context, server state.Server, account state.Account) (replaced []string, err error) {
+	err = h.locked(ctx, "servers", credential.LockShort, func() error {
 		now, err := h.Book.Server(server.URL)
 		if err != nil && !errors.Is(err, state.ErrNone) {
 			return err
@@ -266,12 +275,25 @@ func (h *Helper) approve(ctx context.Context, server state.Server, account state
 			server.Accounts = now.Accounts
 		}
 		server.Accounts = withAccount(server.Accounts, account)
+		replaced = lost(now.Accounts, server.Accounts)
 		server.ApprovedAt = h.Now()
 		if err := h.Book.PutServer(server); err != nil {
 			return err
 		}
 		return h.Cache.Unpoint(func(p cache.Pointer) bool { return p.URL == server.URL })
 	})
+	return replaced, err
+}
+
+// lost returns the sign-ins of before that no account of after has.
+func lost(before, after []state.Account) []string {
+	var out []string
+	for _, a := range before {
+		if !slices.ContainsFunc(after, func(b state.Account) bool { return b.SignIn == a.SignIn }) {
+			out = append(out, a.SignIn)
+		}
+	}
+	return out
 }
 
 // withAccount replaces the account with the same label, else adds it behind the others: the first one stays the default.
@@ -283,16 +305,6 @@ func withAccount(all []state.Account, a state.Account) []state.Account {
 	}
 	all[i] = a
 	return all
-}
-
-// forgetOrphan removes a sign-in that a newer one has replaced, unless it serves another server.
-func (h *Helper) forgetOrphan(ctx context.Context, id string) {
-	if users, err := h.Book.Serves(id); err != nil || len(users) > 0 {
-		return
-	}
-	if err := h.dropSignIn(ctx, id); err != nil {
-		h.Warn("the replaced sign-in could not be removed from the keychain: " + err.Error())
-	}
 }
 
 func secretFile(path string) (credential.Secret, error) {

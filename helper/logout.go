@@ -25,13 +25,12 @@ func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, err
 		if url != "" && s.URL != url {
 			continue
 		}
-		left := slices.DeleteFunc(slices.Clone(s.Accounts), func(a state.Account) bool { return account == "" || a.Label == account })
 		gone := slices.DeleteFunc(slices.Clone(s.Accounts), func(a state.Account) bool { return account != "" && a.Label != account })
 		if len(gone) == 0 {
 			continue
 		}
 		known = true
-		if err := h.leave(ctx, s, left, gone); err != nil {
+		if err := h.leave(ctx, s, gone); err != nil {
 			bad = append(bad, err)
 			continue
 		}
@@ -43,6 +42,9 @@ func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, err
 		slices.Sort(out)
 		out = slices.Compact(out)
 	}
+	if account == "" && url == "" {
+		h.orphans(ctx)
+	}
 	if !known && url != "" {
 		return nil, h.fail(credential.NotFound, url, "nobody is signed in to "+url)
 	}
@@ -51,20 +53,47 @@ func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, err
 
 // leave ends the sign-ins of accounts that serve nobody else and takes the accounts off the server. One whose sign-in
 // cannot be removed (the keychain is locked) stays listed, so that logging out can be tried again.
-func (h *Helper) leave(ctx context.Context, s state.Server, left, gone []state.Account) error {
+func (h *Helper) leave(ctx context.Context, s state.Server, gone []state.Account) error {
 	bad := h.Cache.Unpoint(func(p cache.Pointer) bool { return p.URL == s.URL })
+	var off []state.Account
 	for _, a := range gone {
 		if err := h.leaveAccount(ctx, s, a); err != nil {
-			left, bad = append(left, a), errors.Join(bad, err)
+			bad = errors.Join(bad, err)
+			continue
 		}
+		off = append(off, a)
 	}
-	s.Accounts = left
-	if len(left) == 0 {
-		bad = errors.Join(bad, h.Book.DropServer(s.URL))
-	} else {
-		bad = errors.Join(bad, h.Book.PutServer(s))
-	}
-	return h.unwritable(bad)
+	return h.unwritable(errors.Join(bad, h.takeOff(ctx, s, off)))
+}
+
+// takeOff takes accounts off the record of a server as it is now. An account that somebody has signed in again meanwhile, or
+// with another client, stays.
+func (h *Helper) takeOff(ctx context.Context, s state.Server, off []state.Account) error {
+	return h.locked(ctx, "servers", credential.LockWait, func() error {
+		now, err := h.Book.Server(s.URL)
+		if errors.Is(err, state.ErrNone) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		now.Accounts = slices.DeleteFunc(now.Accounts, func(a state.Account) bool {
+			return slices.ContainsFunc(off, func(b state.Account) bool { return b.Label == a.Label && b.SignIn == a.SignIn }) && !h.again(a, s)
+		})
+		if len(now.Accounts) == 0 {
+			return h.Book.DropServer(s.URL)
+		}
+		return h.Book.PutServer(now)
+	})
+}
+
+// again reports whether the sign-in of an account that was logged out has been made anew. One that serves other servers too
+// was never ended.
+func (h *Helper) again(a state.Account, s state.Server) bool {
+	users, err := h.Book.Serves(a.SignIn)
+	shared := slices.ContainsFunc(users, func(u state.Server) bool { return u.URL != s.URL })
+	_, serr := h.Book.SignIn(a.SignIn)
+	return err == nil && serr == nil && !shared
 }
 
 func (h *Helper) leaveAccount(ctx context.Context, s state.Server, a state.Account) error {
@@ -75,15 +104,40 @@ func (h *Helper) leaveAccount(ctx context.Context, s state.Server, a state.Accou
 	if slices.ContainsFunc(users, func(u state.Server) bool { return u.URL != s.URL }) {
 		return h.Cache.Drop(a.SignIn, credential.TokenID(a.SignIn, s.URL, s.Resource, a.Scopes))
 	}
-	return h.locked(ctx, a.SignIn, credential.LockWait, func() error {
-		h.revoke(ctx, s, a)
+	return h.locked(ctx, a.SignIn, credential.LockSignIn, func() error {
+		h.revoke(ctx, a.SignIn)
 		return h.dropSignIn(ctx, a.SignIn)
 	})
 }
 
+// orphans ends the sign-ins that no server has: of a process that was killed between the two records.
+func (h *Helper) orphans(ctx context.Context) {
+	all, err := h.Book.SignIns()
+	if err != nil {
+		h.Warn(err.Error())
+	}
+	for _, si := range all {
+		h.forgetOrphan(ctx, si.ID)
+	}
+}
+
+// forgetOrphan revokes and removes a sign-in that serves no server any more: a newer one has replaced it.
+func (h *Helper) forgetOrphan(ctx context.Context, id string) {
+	err := h.locked(ctx, id, credential.LockSignIn, func() error {
+		if users, err := h.Book.Serves(id); err != nil || len(users) > 0 {
+			return err
+		}
+		h.revoke(ctx, id)
+		return h.dropSignIn(ctx, id)
+	})
+	if err != nil {
+		h.Warn("the replaced sign-in could not be removed from the keychain: " + err.Error())
+	}
+}
+
 // revoke tells the authorization server, which may be unreachable: the sign-in is forgotten here all the same.
-func (h *Helper) revoke(ctx context.Context, s state.Server, a state.Account) {
-	si, err := h.Book.SignIn(a.SignIn)
+func (h *Helper) revoke(ctx context.Context, id string) {
+	si, err := h.Book.SignIn(id)
 	if err != nil || si.NoRefresh || si.Dead != nil {
 		return
 	}
@@ -93,10 +147,10 @@ func (h *Helper) revoke(ctx context.Context, s state.Server, a state.Account) {
 	}
 	g, _, err := h.grant(ctx, si)
 	if err == nil {
-		err = source.Revoke(ctx, subject{server: s, account: a, signIn: si}.target(), g, si.AuthMethod)
+		err = source.Revoke(ctx, subject{signIn: si}.target(), g, si.AuthMethod)
 	}
 	if err != nil {
-		h.Warn("the sign-in for " + s.URL + " could not be revoked at the authorization server: " + err.Error())
+		h.Warn("the sign-in at " + si.Endpoints.Issuer + " could not be revoked there: " + err.Error())
 	}
 }
 

@@ -45,7 +45,7 @@ func (h *Helper) resolveConfigured(ctx context.Context, q credential.Query) (sub
 			Issuer: file.Issuer, Source: si.Source, ApprovedBy: approvedByConfig}
 	}
 	h.Trace("approval: the configuration names issuer, client and scopes")
-	if err := h.approve(ctx, server, state.Account{Label: si.Account, SignIn: si.ID, Scopes: file.Scopes}); err != nil {
+	if err := h.approveShared(ctx, server, state.Account{Label: si.Account, SignIn: si.ID, Scopes: file.Scopes}); err != nil {
 		return s, err
 	}
 	return h.resolve(q)
@@ -179,12 +179,9 @@ func approvedScopes(before subject, same bool) []string {
 }
 
 // existing serves the server from the sign-in at hand, once that is agreed on; not done: only a new sign-in helps.
-func (h *Helper) existing(ctx context.Context, p Proposal, source string, before subject, replaced string, who Person) (Outcome, bool, error) {
+func (h *Helper) existing(ctx context.Context, p Proposal, source string, before subject, who Person) (Outcome, bool, error) {
 	if err := h.agree(ctx, p, source, before, who); err != nil {
 		return Outcome{}, true, err
-	}
-	if replaced != "" {
-		h.forgetOrphan(ctx, replaced)
 	}
 	out, err := h.reuse(ctx, p, before)
 	return out, err == nil || !curable(err), err
@@ -210,7 +207,16 @@ func (h *Helper) agree(ctx context.Context, p Proposal, source string, before su
 	if byConfig {
 		server.ApprovedBy = approvedByConfig
 	}
-	return h.approve(ctx, server, state.Account{Label: p.Account, SignIn: before.signIn.ID, Scopes: p.Scopes})
+	return h.approveShared(ctx, server, state.Account{Label: p.Account, SignIn: before.signIn.ID, Scopes: p.Scopes})
+}
+
+// approveShared is approve for a sign-in that is there already, whose lock the caller does not hold.
+func (h *Helper) approveShared(ctx context.Context, server state.Server, account state.Account) error {
+	replaced, err := h.approve(ctx, server, account)
+	for _, id := range replaced {
+		h.forgetOrphan(ctx, id)
+	}
+	return err
 }
 
 // record is what is remembered of a server that a person has approved.

@@ -9,53 +9,9 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/awake"
 	"github.com/mcp-credential/mcp-credential/state"
 )
-
-// RefreshCommand and OfferCommand name the hidden core commands that run detached.
-const (
-	RefreshCommand = "refresh"
-	OfferCommand   = "offer"
-)
-
-// RefreshArgs is the command line of a detached refresh. Client, tenant, identity and scopes of q are those of a machine
-// identity: a sign-in has them in its record. refused is the fingerprint of a token that must not be
-// answered again, or empty. prompt lets the process offer a sign-in when it finds that only a person can help.
-func RefreshArgs(q credential.Query, refused string, prompt bool) []string {
-	args := []string{RefreshCommand, q.URL}
-	if q.Account != "" {
-		args = append(args, "--account="+q.Account)
-	}
-	for _, flag := range [][2]string{{"--client-id=", q.ClientID}, {"--tenant=", q.Tenant}, {"--identity=", q.Identity}, {"--refused=", refused}} {
-		if flag[1] != "" {
-			args = append(args, flag[0]+flag[1])
-		}
-	}
-	for _, s := range q.Scopes {
-		args = append(args, "--scope="+s)
-	}
-	if prompt {
-		args = append(args, "--prompt=once")
-	}
-	return args
-}
-
-// Renewal is one refresh to do.
-type Renewal struct {
-	Query   credential.Query
-	Refused string            // fingerprint of a token that the server refused
-	Prompt  bool              // offer a sign-in when only a person can help
-	Claims  string            // of a challenge: JSON for the claims parameter
-	Token   *credential.Token // gets the access token, where not nil, also where that could not be stored
-}
-
-// ClaimsArgs is what RefreshArgs has to be followed by where a challenge brought claims. They are no secret.
-func ClaimsArgs(claims string) []string {
-	if claims == "" {
-		return nil
-	}
-	return []string{"--claims=" + claims}
-}
 
 // Refresh spends the refresh token of a sign-in once, under its lock, unless a sibling has just done so. It runs in a
 // process of its own, because hosts kill a helper after ten seconds and a killed refresh would lose the rotated token.
@@ -70,7 +26,11 @@ func (h *Helper) Refresh(ctx context.Context, r Renewal) error {
 		return err
 	}
 	refresh := func() error {
-		return h.locked(ctx, s.signIn.ID, credential.LockWait, func() error { return h.refreshLocked(ctx, r) })
+		return h.locked(ctx, s.signIn.ID, credential.LockWait, func() error {
+			ctx, cancel := awake.WithTimeout(ctx, credential.RefreshTotal-credential.KeepTrying)
+			defer cancel()
+			return h.refreshLocked(ctx, r)
+		})
 	}
 	if s.signIn.Work() == s.signIn.ID {
 		err = refresh()
@@ -137,7 +97,7 @@ func (h *Helper) refreshLocked(ctx context.Context, r Renewal) error {
 	if r.Token != nil {
 		*r.Token = answer.Token
 	}
-	return h.refreshed(s, room, answer, key, err)
+	return h.refreshed(s, room, answer, key, err, r)
 }
 
 // ended reports whether only a person can help: there is nothing to refresh from, or it has reached its known end.
@@ -240,18 +200,21 @@ func completed(s subject, t credential.Token) credential.Token {
 
 // refreshed puts a new access token where everybody finds it: the cache first, because callers wait for that, then the
 // record. saved is what went wrong with the keychain, if anything.
-func (h *Helper) refreshed(s subject, room rooms, answer credential.Answer, key credential.Secret, saved error) error {
+func (h *Helper) refreshed(s subject, room rooms, answer credential.Answer, key credential.Secret, saved error, r Renewal) error {
 	t := answer.Token
 	_ = h.Book.Notice(s.signIn.ID, "Refreshed MCP sign-in for "+s.server.Name) // first: who waits for the token looks for it
 	cached := room.token.Put(key, t)
 	if cached == nil {
 		cached = noTier(h.Cache.Heat(s.signIn.ID, key, t.Expiry))
 	}
-	si, err := h.Book.SignIn(s.signIn.ID)
+	si, err := h.latest(s)
 	if err != nil {
 		return errors.Join(cached, err)
 	}
-	si = si.For(s.tokenID)
+	if r.Refused != "" {
+		si.Replaced = state.Replaced{At: h.Now(), Claims: r.Claims}
+	}
+	si.Expiry = t.Expiry
 	si.Endpoints = s.signIn.Endpoints
 	si.Attempts++
 	si.Failures, si.NextTry, si.LastError = 0, time.Time{}, nil
@@ -271,11 +234,10 @@ func (h *Helper) refreshed(s subject, room rooms, answer credential.Answer, key 
 
 // failed records a refresh that brought nothing, with the time before which nobody tries again.
 func (h *Helper) failed(s subject, err error) error {
-	si, rerr := h.Book.SignIn(s.signIn.ID)
+	si, rerr := h.latest(s)
 	if rerr != nil {
-		return errors.Join(err, rerr)
+		return errors.Join(rerr, err)
 	}
-	si = si.For(s.tokenID)
 	si.Attempts++
 	si.Failures++
 	si.LastError = h.failure(err)
@@ -290,7 +252,7 @@ func (h *Helper) failed(s subject, err error) error {
 		si.Dead = &state.Dead{Reason: "the authorization server no longer knows the client that was registered for it", At: h.Now()}
 		si.NextTry = time.Time{}
 	case errors.Is(err, ErrNoItem):
-		err = h.fail(credential.NoSignIn, s.server.URL, "the keychain no longer holds the sign-in for "+s.server.URL)
+		err = h.noItem(s, err)
 		si.LastError = h.failure(err)
 	}
 	h.Trace("refresh: failed: " + err.Error())
@@ -298,6 +260,23 @@ func (h *Helper) failed(s subject, err error) error {
 		return errors.Join(err, werr)
 	}
 	return err
+}
+
+// latest reads the record of a sign-in again. One that a logout has removed meanwhile is of kind NoSignIn.
+func (h *Helper) latest(s subject) (state.SignIn, error) {
+	si, err := h.Book.SignIn(s.signIn.ID)
+	if errors.Is(err, state.ErrNone) {
+		err = h.fail(credential.NoSignIn, s.server.URL, "somebody has signed out of "+s.server.URL)
+	}
+	return si.For(s.tokenID), err
+}
+
+// noItem says of ErrNoItem what it means to a person.
+func (h *Helper) noItem(s subject, err error) error {
+	if !errors.Is(err, ErrNoItem) {
+		return err
+	}
+	return h.fail(credential.NoSignIn, s.server.URL, "the keychain no longer holds the sign-in for "+s.server.URL)
 }
 
 // claimsOf is what a sign-in that cures err has to prove: what the identity provider said, else what the server asked for.

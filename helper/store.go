@@ -49,6 +49,9 @@ func (h *Helper) Store(ctx context.Context, g Gift) error {
 // storeAccess puts an access token beside a sign-in that is there already.
 func (h *Helper) storeAccess(ctx context.Context, s subject, gift Gift) error {
 	return h.locked(ctx, s.signIn.ID, credential.LockWait, func() error {
+		if _, err := h.latest(s); err != nil {
+			return err
+		}
 		t, err := h.read(ctx, s)
 		if err == nil && t.Access.Equal(gift.Access) {
 			h.Trace("store: that token is the cached one")
@@ -56,10 +59,23 @@ func (h *Helper) storeAccess(ctx context.Context, s subject, gift Gift) error {
 		}
 		g, _, err := h.grant(ctx, s.signIn)
 		if err != nil {
+			return h.noItem(s, err)
+		}
+		t = h.given(s, gift)
+		if err := noTier(h.Cache.Keep(g.DataKey, s.signIn.ID, s.tokenID, t)); err != nil {
 			return err
 		}
-		return noTier(h.Cache.Keep(g.DataKey, s.signIn.ID, s.tokenID, h.given(s, gift)))
+		return h.expires(s, t)
 	})
+}
+
+// expires notes the expiry of a token that has just been cached.
+func (h *Helper) expires(s subject, t credential.Token) error {
+	si, err := h.Book.SignIn(s.signIn.ID)
+	if err != nil {
+		return err
+	}
+	return h.Book.PutSignIn(si.Expires(s.tokenID, t.Expiry))
 }
 
 // given makes a token of what the caller gave. An access token without an expiry is trusted until a server refuses it.
@@ -89,7 +105,6 @@ func (h *Helper) storeGrant(ctx context.Context, g Gift, refreshable bool) error
 	if err != nil {
 		return err
 	}
-	old, _ := server.Account(g.Query.Account)
 	scopes := credential.JoinScopes(g.Query.Scopes, nil)
 	id := credential.SignInID(g.Issuer, g.ClientID, g.Query.Account, g.Query.URL)
 	si := state.SignIn{
@@ -102,11 +117,7 @@ func (h *Helper) storeGrant(ctx context.Context, g Gift, refreshable bool) error
 	if !g.Access.IsZero() {
 		answer.Token = h.given(subject{server: server, account: account, signIn: si}, g)
 	}
-	err = h.locked(ctx, id, credential.LockWait, func() error { return h.store(ctx, kc, server, account, si, answer) })
-	if err == nil && old.Label == account.Label && old.SignIn != "" && old.SignIn != id {
-		h.forgetOrphan(ctx, old.SignIn)
-	}
-	return err
+	return h.storeLocked(ctx, kc, server, account, si, answer)
 }
 
 // giftServer returns the record that a gift belongs to. What a person has approved for a known server stands: a host

@@ -3,9 +3,11 @@ package state
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/atomicfile"
 )
 
 // Mark sets the mark name to now and reports true, unless it was set less than rest ago: then it reports false. A mark
@@ -102,11 +104,10 @@ func (b Book) unusable(err error) error {
 const probeSize = 128 << 10
 
 func probe(dir string) error {
-	f, err := os.CreateTemp(dir, "probe")
-	if err != nil {
-		return err
+	_ = atomicfile.Sweep(dir, leftover)
+	room, err := atomicfile.Prepare(filepath.Join(dir, "probe"), probeSize)
+	if err == nil {
+		room.Discard()
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(make([]byte, probeSize))
-	return errors.Join(err, f.Sync(), f.Close())
+	return err
 }

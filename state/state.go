@@ -78,6 +78,8 @@ type SignIn struct {
 	RefreshObtained time.Time            `json:"refresh_obtained,omitzero"`
 	RefreshExpires  time.Time            `json:"refresh_expires,omitzero"` // known end of the refresh token
 	LastRefresh     time.Time            `json:"last_refresh,omitzero"`
+	Expiry          time.Time            `json:"token_expiry,omitzero"` // of the newest access token; zero: unknown
+	Replaced        Replaced             `json:"replaced,omitzero"`
 	LastError       *Failure             `json:"last_error,omitempty"` // of the last attempt; nil after a success
 	Attempts        int                  `json:"attempts"`             // finished attempts to refresh, good or bad
 	Failures        int                  `json:"failures"`             // failed attempts since the last success
@@ -88,8 +90,16 @@ type SignIn struct {
 	token           string               // that For was asked for
 }
 
+// Replaced says when a refresh last took the place of an access token that a server had refused, and for which claims.
+type Replaced struct {
+	At     time.Time `json:"at"`
+	Claims string    `json:"claims,omitempty"`
+}
+
 // Fare is how the refreshes for one token of an unbound sign-in fare.
 type Fare struct {
+	Expiry    time.Time `json:"token_expiry,omitzero"`
+	Replaced  Replaced  `json:"replaced,omitzero"`
 	LastError *Failure  `json:"last_error,omitempty"`
 	Attempts  int       `json:"attempts"`
 	Failures  int       `json:"failures"`
@@ -109,7 +119,7 @@ func (s SignIn) For(tokenID string) SignIn {
 	if !f.NextTry.Before(s.NextTry) {
 		s.NextTry, s.LastError = f.NextTry, f.LastError
 	}
-	s.Attempts, s.Failures, s.Claims = f.Attempts, f.Failures, f.Claims
+	s.Attempts, s.Failures, s.Claims, s.Expiry, s.Replaced = f.Attempts, f.Failures, f.Claims, f.Expiry, f.Replaced
 	return s
 }
 
@@ -123,11 +133,30 @@ func (s SignIn) Whole(all bool) SignIn {
 	for token, f := range s.Fares {
 		fares[token] = f
 	}
-	fares[s.token] = Fare{LastError: s.LastError, Attempts: s.Attempts, Failures: s.Failures, NextTry: s.NextTry, Claims: s.Claims}
+	fares[s.token] = Fare{
+		Expiry: s.Expiry, Replaced: s.Replaced, LastError: s.LastError, Attempts: s.Attempts, Failures: s.Failures, NextTry: s.NextTry, Claims: s.Claims,
+	}
 	if !all {
 		s.NextTry, s.LastError = time.Time{}, nil
 	}
 	s.Fares, s.Attempts, s.Failures, s.Claims, s.token = fares, 0, 0, "", ""
+	s.Expiry, s.Replaced = time.Time{}, Replaced{}
+	return s
+}
+
+// Expires is the stored record once a token with this expiry is cached; zero: unknown.
+func (s SignIn) Expires(tokenID string, at time.Time) SignIn {
+	if !s.Unbound {
+		s.Expiry = at
+		return s
+	}
+	fares := map[string]Fare{}
+	for token, f := range s.Fares {
+		fares[token] = f
+	}
+	f := fares[tokenID]
+	f.Expiry = at
+	fares[tokenID], s.Fares = f, fares
 	return s
 }
 
@@ -255,12 +284,16 @@ func (b Book) read(into any, folder, file string) error {
 	return nil
 }
 
+// leftover is the age at which a temporary file has lost its writer.
+const leftover = time.Hour
+
 func (b Book) write(v any, folder, file string) error {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err == nil {
 		err = b.folder(folder)
 	}
 	if err == nil {
+		_ = atomicfile.Sweep(b.Dir.File(folder), leftover)
 		err = atomicfile.Write(b.Dir.File(folder, file), append(data, '\n'))
 	}
 	if err != nil {

@@ -21,6 +21,7 @@ var layout = map[string][]string{
 	"internal/busguard":   {},
 	"internal/datakey":    {"credential"},
 	"internal/detach":     {"credential", sys},
+	"internal/awake":      {},
 	"internal/home":       {"credential"},
 	"internal/loopback":   {"credential"},
 	"internal/microsoft":  {"credential"},
@@ -30,7 +31,7 @@ var layout = map[string][]string{
 	"protocol":           {"credential"},
 	"cache":              {"credential", "internal/atomicfile", "internal/home", sys},
 	"state":              {"credential", "internal/atomicfile", "internal/home"},
-	"helper":             {"cache", "credential", "internal/home", "internal/microsoft", "state"},
+	"helper":             {"cache", "credential", "internal/awake", "internal/home", "internal/microsoft", "state"},
 	"cmd/call":           {"credential", "protocol", sys},
 	"cmd/mcp-credential": {"cache", "cmd/call", "cmd/core", "credential", "helper", "internal/detach", "internal/home", "state", sys},
 
@@ -39,9 +40,9 @@ var layout = map[string][]string{
 	"config":         {"credential", "github.com/pelletier/go-toml/v2"},
 	"discovery":      {"credential", "internal/microsoft", "internal/webclient", "github.com/modelcontextprotocol/go-sdk/oauthex"},
 	"source":         {"credential"},
-	"source/oauth":   {"credential", "internal/datakey", "internal/loopback", "internal/webclient", "source"},
+	"source/oauth":   {"credential", "internal/awake", "internal/datakey", "internal/loopback", "internal/webclient", "source"},
 	"source/entra": {
-		"credential", "internal/loopback", "internal/microsoft", "internal/webclient", "source",
+		"credential", "internal/awake", "internal/loopback", "internal/microsoft", "internal/webclient", "source",
 		"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache",
 		"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential",
 		"github.com/AzureAD/microsoft-authentication-library-for-go/apps/managedidentity",
@@ -50,7 +51,7 @@ var layout = map[string][]string{
 	},
 	"bridge": {"credential", "internal/webclient"},
 	"cmd/core": {
-		"bridge", "cache", "cache/keychain", "cmd/call", "config", "credential", "discovery", "helper", "internal/browser", "internal/busguard",
+		"bridge", "cache", "cache/keychain", "cmd/call", "config", "credential", "discovery", "helper", "internal/awake", "internal/browser", "internal/busguard",
 		"internal/detach", "internal/home", "internal/loopback", "internal/microsoft", "internal/webclient", "source", "source/entra", "source/oauth", "state",
 		"github.com/alecthomas/kong", "golang.org/x/term", sys,
 	},
