@@ -29,6 +29,7 @@ type rig struct {
 	chain     sync.Mutex // of items
 	items     map[string][]byte
 	setFails  error
+	gets      int    // reads of the keychain
 	stopsIn   func() // called when the keychain is written to
 	server    *rotating
 	launched  [][]string
@@ -140,6 +141,7 @@ func (r *rig) keychain() Keychain { return memoryChain{r} }
 func (m memoryChain) Get(_ context.Context, id string) ([]byte, error) {
 	m.r.chain.Lock()
 	defer m.r.chain.Unlock()
+	m.r.gets++
 	v, ok := m.r.items[id]
 	if !ok {
 		return nil, ErrNoItem
@@ -160,24 +162,31 @@ func (m memoryChain) Set(_ context.Context, id, _ string, v []byte) error {
 	return nil
 }
 
-func (m memoryChain) Delete(_ context.Context, id string) error { delete(m.r.items, id); return nil }
-func (m memoryChain) Tier() string                              { return "memory" }
-func (m memoryChain) Store() string                             { return "memory" }
+func (m memoryChain) Delete(_ context.Context, id string) error {
+	m.r.chain.Lock()
+	defer m.r.chain.Unlock()
+	delete(m.r.items, id)
+	return nil
+}
+func (m memoryChain) Tier() string  { return "memory" }
+func (m memoryChain) Store() string { return "memory" }
 
 // rotating is an authorization server with one grant.
 type rotating struct {
-	mu       sync.Mutex
-	now      func() time.Time
-	life     time.Duration
-	n        int
-	current  string
-	used     []string
-	requests int
-	fail     error // answers the next request with this
-	before   func()
-	revoked  bool
-	noRT     bool
-	rtEnd    time.Time
+	mu          sync.Mutex
+	now         func() time.Time
+	life        time.Duration
+	n           int
+	current     string
+	used        []string
+	requests    int
+	fail        error // answers the next request with this
+	before      func()
+	revoked     bool
+	revoking    func() // called at a revocation
+	revocations int
+	noRT        bool
+	rtEnd       time.Time
 }
 
 func (s *rotating) issue(scopes []string) credential.Answer {
@@ -221,6 +230,10 @@ func (s *rotating) Silent(_ context.Context, t credential.Target, g credential.G
 }
 
 func (s *rotating) Revoke(context.Context, credential.Target, credential.Grant, string) error {
+	if s.revoking != nil {
+		s.revoking()
+	}
+	s.revocations++
 	s.revoked = true
 	return nil
 }
