@@ -8,6 +8,7 @@ const (
 	StdinSilence  = 2 * time.Second        // stdin that stays silent this long is refused
 	KeychainCall  = 4 * time.Second        // one conversation with a keychain that may not ask anybody
 	KeychainAsk   = 2 * time.Minute        // the same while a person may be asked to unlock it
+	KeychainFile  = 20 * time.Second       // the same with the encrypted file, which waits for nobody but for a turn on a busy processor
 	LockWait      = 45 * time.Second       // a detached refresh waits this long for the sign-in's lock
 	LockSignIn    = 90 * time.Second       // a sign-in that a person has finished waits this long: longer than anybody holds it
 	LockShort     = 2 * time.Second        // a caller that waits on its own behalf waits this long

@@ -105,7 +105,7 @@ func (h *Helper) leaveAccount(ctx context.Context, s state.Server, a state.Accou
 		return h.Cache.Drop(a.SignIn, credential.TokenID(a.SignIn, s.URL, s.Resource, a.Scopes))
 	}
 	return h.locked(ctx, a.SignIn, credential.LockSignIn, func() error {
-		h.revoke(ctx, a.SignIn)
+		h.revoke(ctx, a.SignIn, "for "+s.URL)
 		return h.dropSignIn(ctx, a.SignIn)
 	})
 }
@@ -127,7 +127,7 @@ func (h *Helper) forgetOrphan(ctx context.Context, id string) {
 		if users, err := h.Book.Serves(id); err != nil || len(users) > 0 {
 			return err
 		}
-		h.revoke(ctx, id)
+		h.revoke(ctx, id, "that was replaced")
 		return h.dropSignIn(ctx, id)
 	})
 	if err != nil {
@@ -136,7 +136,7 @@ func (h *Helper) forgetOrphan(ctx context.Context, id string) {
 }
 
 // revoke tells the authorization server, which may be unreachable: the sign-in is forgotten here all the same.
-func (h *Helper) revoke(ctx context.Context, id string) {
+func (h *Helper) revoke(ctx context.Context, id, which string) {
 	si, err := h.Book.SignIn(id)
 	if err != nil || si.NoRefresh || si.Dead != nil {
 		return
@@ -150,7 +150,7 @@ func (h *Helper) revoke(ctx context.Context, id string) {
 		err = source.Revoke(ctx, subject{signIn: si}.target(), g, si.AuthMethod)
 	}
 	if err != nil {
-		h.Warn("the sign-in at " + si.Endpoints.Issuer + " could not be revoked there: " + err.Error())
+		h.Warn("the sign-in " + which + " could not be revoked at the authorization server: " + err.Error())
 	}
 }
 

@@ -46,8 +46,11 @@ func openFile(_ context.Context, o Options) (Keychain, error) {
 		return nil, credential.Fail(credential.Internal, "the encrypted file store was opened without a home directory", nil)
 	}
 	f := &file{dir: filepath.Join(o.Dir, fileFolder), prefix: o.Home + ".", passphrase: o.readPassphrase}
-	asks := o.PassphraseFile == "" && o.AskPassphrase != nil
-	return &store{raw: slots{f}, name: File, tier: "encrypted file", wait: wait(asks)}, nil
+	patience := credential.KeychainFile
+	if o.PassphraseFile == "" && o.AskPassphrase != nil {
+		patience = credential.KeychainAsk
+	}
+	return &store{raw: slots{f}, name: File, tier: "encrypted file", wait: patience}, nil
 }
 
 func (o Options) readPassphrase(ctx context.Context) (credential.Secret, error) {
