@@ -139,10 +139,12 @@ var rows = map[credential.Kind]row{
 
 	credential.Refused:       {5, "mcp-credential status tells how the sign-in fares; signing in again may help: mcp-credential login URL"},
 	credential.Misconfigured: {5, "correct the setting it names: docs/config.md"},
+	credential.Untrusted:     {5, "check the clock and the address; name a certificate to trust with SSL_CERT_FILE, or for the bridge with --ca-file: docs/config.md"},
 	credential.BadAnswer:     {5, "check the server's address, or ask whoever runs it"},
 	credential.Hostile:       {5, "nothing was sent there; ask whoever runs the server"},
 
-	credential.KeychainLocked:  {6, "unlock the keychain (signing in to the desktop does), then try again"},
+	credential.KeychainLocked:  {6, "unlock the keychain (signing in to the desktop does), then try again; without a desktop keep sign-ins in an encrypted file, MCPCRED_STORE=file: docs/keychains.md"},
+	credential.NoPassphrase:    {6, "name one with MCPCRED_PASSPHRASE_FILE, or with passphrase_file in config.toml: docs/keychains.md"},
 	credential.KeychainMissing: {6, "choose one with MCPCRED_STORE: docs/keychains.md"},
 	credential.KeychainBroken:  {6, "check the keychain or choose another with MCPCRED_STORE: docs/keychains.md"},
 }

@@ -36,6 +36,7 @@ func (c getCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	w.asks = ask.Prompt
 	t, err := w.helper.Get(ctx, ask)
 	if git && silent(err) {
 		return nil

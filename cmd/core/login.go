@@ -46,7 +46,7 @@ func (c loginCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	w.interactive = true
+	w.typed()
 	out, err := w.helper.Login(ctx, helper.Login{
 		URL: url, Account: c.Account, Name: c.Name, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Tenant: c.Tenant, Scopes: c.Scope, Anew: c.Force,
 	}, w.person(c.way(), false))
