@@ -1,6 +1,7 @@
 package credential
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -54,12 +55,13 @@ type Error struct {
 	Err        error
 }
 
-// Error returns the sentence, and the cause after a colon.
+// Error returns the sentence, and the cause after a colon, but for the end of a context: the sentence says that itself, and
+// its own words are Go's.
 func (e *Error) Error() string {
-	if e.Err != nil {
-		return e.Text + ": " + e.Err.Error()
+	if e.Err == nil || e.Err == context.Canceled || e.Err == context.DeadlineExceeded {
+		return e.Text
 	}
-	return e.Text
+	return e.Text + ": " + e.Err.Error()
 }
 
 // Unwrap returns the cause.
