@@ -33,12 +33,15 @@ type Login struct {
 	Account          string
 	ClientID         string
 	ClientSecretFile string
+	Tenant           string
+	Name             string
 	Scopes           []string
 	Home             string
-	NoBrowser        bool // no browser that is opened here is seen by anybody
+	Device           bool
+	NoBrowser        bool // it was asked for, or no browser that is opened here is seen by anybody
 
 	Verb string // the command that failed, whose help is advised; empty: none
-	More string // the flag that has it tell more; empty: --verbose
+	More string // the flag that has it tell more about a failure of the network; empty: there is none
 }
 
 // Report tells err and what to do about it, and returns the exit code.
@@ -67,8 +70,11 @@ func (l Login) Hint(err error) string {
 		wait = "in " + e.RetryAfter.String()
 	}
 	help := strings.TrimSuffix(Program+" "+l.Verb, " ") + " --help"
-	more := cmp.Or(l.More, "--verbose")
-	return strings.NewReplacer("URL", l.arguments(e), "WAIT", wait, "HELP", help, "MORE", more, "docs/", Docs).Replace(text)
+	more := ""
+	if l.More != "" {
+		more = "; " + l.More + " tells more"
+	}
+	return strings.NewReplacer("URL", l.arguments(e), "WAIT", wait, "HELP", help, "; MORE", more, "docs/", Docs).Replace(text)
 }
 
 // arguments are the server of e, or URL where it names none, and the flags that the sign-in there needs.
@@ -86,11 +92,16 @@ func (l Login) arguments(e *credential.Error) string {
 	add("--account", cmp.Or(l.Account, e.Account))
 	add("--client-id", l.ClientID)
 	add("--client-secret-file", l.ClientSecretFile)
+	add("--tenant", l.Tenant)
+	add("--name", l.Name)
 	for _, scope := range credential.JoinScopes(l.Scopes, e.Scopes) {
 		add("--scope", scope)
 	}
 	add("--home", l.Home)
-	if l.NoBrowser {
+	switch {
+	case l.Device:
+		out += " --device"
+	case l.NoBrowser:
 		out += " --no-browser"
 	}
 	return out
@@ -115,7 +126,7 @@ func quoted(text, goos string) string {
 
 type row struct {
 	code int
-	hint string // URL stands for the arguments of login, WAIT for how long to wait, HELP and MORE for what the caller has
+	hint string // URL stands for the arguments of login, WAIT for how long to wait, HELP for its help, MORE for the flag that tells more
 }
 
 // rows has every kind, with the exit code that docs/protocol.md lists.
@@ -133,7 +144,7 @@ var rows = map[credential.Kind]row{
 	credential.StepUp:      {3, "grant more with: mcp-credential login URL"},
 	credential.Prompting:   {3, "finish it in the browser, or sign in with: mcp-credential login URL"},
 
-	credential.Network:         {4, "try again WAIT; MORE tells more"},
+	credential.Network:         {4, "try again WAIT; MORE"},
 	credential.Throttled:       {4, "try again WAIT"},
 	credential.StillRefreshing: {4, "try again in a moment"},
 

@@ -51,6 +51,14 @@ func (c getCmd) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
+// again is the sign-in that this call needs. The client of a machine identity is no person's.
+func (c getCmd) again() call.Login {
+	if c.Identity != "" {
+		return call.Login{}
+	}
+	return call.Login{ClientID: c.ClientID}
+}
+
 // fromCache serves what is cached while the configuration cannot be read: a misspelt line stops no agent that has a
 // valid token. Nothing else is done, because the configuration may forbid it.
 func (c getCmd) fromCache(w *wiring, r call.Request, s streams) error {
