@@ -2,6 +2,7 @@ package call
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io"
 	"runtime"
@@ -52,12 +53,23 @@ func (l Login) Report(w io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	text := prefix + clean(err.Error()) + "\n"
+	text := prefix + clean(sentence(err)) + "\n"
 	if hint := l.Hint(err); hint != "" {
 		text += prefix + hint + "\n"
 	}
 	_, _ = io.WriteString(w, text)
 	return rows[credential.KindOf(err)].code
+}
+
+// sentence is what err says. The end of a context that nobody has said more about has words of Go's only.
+func sentence(err error) string {
+	switch err {
+	case context.Canceled:
+		return "it was given up"
+	case context.DeadlineExceeded:
+		return "it took too long"
+	}
+	return err.Error()
 }
 
 // Hint returns what to do about err, as Report says it; "" where there is nothing to say.

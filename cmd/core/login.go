@@ -28,7 +28,7 @@ type loginCmd struct {
 
 // Run signs a person in.
 func (c loginCmd) Run(ctx context.Context, s streams) error {
-	url, err := credential.ParseServerURL(c.URL)
+	url, err := credential.ParseServerURL(credential.WithScheme(c.URL)) // a person types it
 	if err != nil {
 		return err
 	}
