@@ -160,7 +160,7 @@ var rows = map[credential.Kind]row{
 	credential.Throttled:       {4, "try again WAIT"},
 	credential.StillRefreshing: {4, "try again in a moment"},
 
-	credential.Refused:       {5, "mcp-credential status tells how the sign-in fares; signing in again may help: mcp-credential login URL"},
+	credential.Refused:       {5, "mcp-credential status shows the sign-in; signing in again may help: mcp-credential login URL"},
 	credential.Misconfigured: {5, "correct the setting it names: docs/config.md"},
 	credential.Untrusted:     {5, "check the clock and the address; name a certificate to trust with SSL_CERT_FILE, or for the bridge with --ca-file: docs/config.md"},
 	credential.BadAnswer:     {5, "check the server's address, or ask whoever runs it"},
