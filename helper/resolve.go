@@ -100,7 +100,9 @@ func (h *Helper) unknown(q credential.Query) error {
 
 func nearest(url string, all []state.Server) string {
 	there := slices.DeleteFunc(slices.Clone(all), func(s state.Server) bool { return credential.Origin(s.URL) != credential.Origin(url) })
-	alike := func(s state.Server) bool { return strings.EqualFold(strings.TrimSuffix(s.URL, "/"), strings.TrimSuffix(url, "/")) }
+	alike := func(s state.Server) bool {
+		return strings.EqualFold(strings.TrimSuffix(s.URL, "/"), strings.TrimSuffix(url, "/"))
+	}
 	if i := slices.IndexFunc(there, alike); i >= 0 {
 		return there[i].URL
 	}

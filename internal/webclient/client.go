@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -57,6 +58,7 @@ func New(o Options) (*http.Client, error) {
 	n := &named{agent: agent(o.Version), build: func() *http.Transport {
 		return &http.Transport{
 			Proxy:                  o.Proxy,
+			OnProxyConnectResponse: connected,
 			DialContext:            dial,
 			TLSHandshakeTimeout:    credential.HTTPConnect,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
@@ -77,6 +79,14 @@ func Renew(c *http.Client) {
 	if n, ok := c.Transport.(*named); ok {
 		n.next.Swap(n.build()).CloseIdleConnections()
 	}
+}
+
+// connected judges a proxy's answer to CONNECT, of whose text net/http would make the error.
+func connected(_ context.Context, proxy *url.URL, to *http.Request, answer *http.Response) error {
+	if answer.StatusCode == http.StatusOK {
+		return nil
+	}
+	return credential.Fail(credential.Network, "the proxy "+host(proxy)+" does not connect to "+credential.Printable(to.Host, 100)+": it answers "+strconv.Itoa(answer.StatusCode), nil)
 }
 
 // A peer that is gone, as after a sleep of this machine or of a router's table, is given up after peerTimeout: keepalive
