@@ -123,7 +123,7 @@ func needsPerson(err error) bool {
 // forGood reports whether what failed with err will fail again until a person or another token changes that.
 func forGood(err error) bool {
 	switch credential.KindOf(err) {
-	case credential.BadInput, credential.Refused, credential.Misconfigured, credential.Hostile:
+	case credential.BadInput, credential.Refused, credential.Misconfigured, credential.Untrusted, credential.Hostile:
 		return true
 	}
 	return needsPerson(err)

@@ -99,6 +99,9 @@ func describe(err error) error {
 	var syntax *toml.DecodeError
 	if errors.As(err, &syntax) {
 		row, _ := syntax.Position()
+		if strings.Contains(syntax.Error(), "struct field") { // of this program: nothing to a reader
+			return errors.New("line " + strconv.Itoa(row) + ": the setting " + strconv.Quote(strings.Join(syntax.Key(), ".")) + " has a value of another type than it takes")
+		}
 		return errors.New("line " + strconv.Itoa(row) + ": " + strings.TrimPrefix(syntax.Error(), "toml: "))
 	}
 	return err

@@ -1,6 +1,7 @@
 package credential
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -30,10 +31,12 @@ const (
 
 	Refused       // 5: the authorization server refused for good
 	Misconfigured // 5: client, scope or resource settings are wrong
+	Untrusted     // 5: the certificate of a server does not hold on this machine
 	BadAnswer     // 5: the MCP server answers what is no use: no MCP, too much, a page, a status
 	Hostile       // 5: a server contradicts itself, its metadata or what was approved
 
 	KeychainLocked  // 6: locked, and nobody may be asked
+	NoPassphrase    // 6: the encrypted file has no passphrase file, and nobody may be asked
 	KeychainMissing // 6: no usable keychain
 	KeychainBroken  // 6: it failed, timed out or the passphrase is wrong
 )
@@ -52,12 +55,13 @@ type Error struct {
 	Err        error
 }
 
-// Error returns the sentence, and the cause after a colon.
+// Error returns the sentence, and the cause after a colon, but for the end of a context: the sentence says that itself, and
+// its own words are Go's.
 func (e *Error) Error() string {
-	if e.Err != nil {
-		return e.Text + ": " + e.Err.Error()
+	if e.Err == nil || e.Err == context.Canceled || e.Err == context.DeadlineExceeded {
+		return e.Text
 	}
-	return e.Text
+	return e.Text + ": " + e.Err.Error()
 }
 
 // Unwrap returns the cause.

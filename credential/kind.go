@@ -6,8 +6,8 @@ var kindNames = map[Kind]string{
 	NotFound: "not-found", NoSignIn: "no-sign-in", NotApproved: "not-approved", SignInDead: "sign-in-dead",
 	StepUp: "step-up", Prompting: "prompting",
 	Network: "network", Throttled: "throttled", StillRefreshing: "still-refreshing",
-	Refused: "refused", Misconfigured: "misconfigured", BadAnswer: "bad-answer", Hostile: "hostile",
-	KeychainLocked: "keychain-locked", KeychainMissing: "keychain-missing", KeychainBroken: "keychain-broken",
+	Refused: "refused", Misconfigured: "misconfigured", Untrusted: "untrusted", BadAnswer: "bad-answer", Hostile: "hostile",
+	KeychainLocked: "keychain-locked", NoPassphrase: "no-passphrase", KeychainMissing: "keychain-missing", KeychainBroken: "keychain-broken",
 }
 
 // Kinds returns every kind, in the order of their declaration.

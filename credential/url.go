@@ -16,10 +16,28 @@ const maxURL = 4096
 // kind BadInput.
 func ParseServerURL(raw string) (string, error) {
 	u, err := parseURL(raw, "server URL")
-	if err != nil {
-		return "", err
+	if err == nil {
+		return canonical(u), nil
 	}
-	return canonical(u), nil
+	if meant := WithScheme(raw); meant != raw {
+		err.Text = "the server URL must begin with https://; did you mean " + meant + "?"
+	}
+	return "", err
+}
+
+// WithScheme returns what a URL without a scheme means, https://raw, or http://raw on loopback; raw itself where that is no
+// server URL either.
+func WithScheme(raw string) string {
+	if strings.Contains(raw, "://") {
+		return raw
+	}
+	for _, scheme := range []string{"http://", "https://"} {
+		u, err := parseURL(scheme+raw, "server URL")
+		if err == nil && (scheme == "https://" && strings.Contains(u.Hostname(), ".") || Loopback(u.Hostname())) {
+			return scheme + raw
+		}
+	}
+	return raw
 }
 
 // CheckEndpoint judges a URL that a server told us (metadata, endpoints): the same rules as ParseServerURL, and errors

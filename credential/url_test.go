@@ -169,3 +169,16 @@ func port(u *url.URL) string {
 	}
 	return map[string]string{"https": "443", "http": "80"}[strings.ToLower(u.Scheme)]
 }
+
+func TestWithScheme(t *testing.T) {
+	for raw, want := range map[string]string{
+		"mcp.example.com/mcp": "https://mcp.example.com/mcp", "mcp.example.com:8443": "https://mcp.example.com:8443",
+		"localhost:8080/mcp": "http://localhost:8080/mcp", "127.0.0.1:1": "http://127.0.0.1:1",
+		"https://h/mcp": "https://h/mcp", "http://mcp.example.com": "http://mcp.example.com",
+		"": "", "nonsense": "nonsense", "https:mcp.example.com": "https:mcp.example.com", "ann@mcp.example.com": "ann@mcp.example.com", "a b.c": "a b.c",
+	} {
+		if got := WithScheme(raw); got != want {
+			t.Errorf("%q: %q, want %q", raw, got, want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
@@ -136,7 +137,7 @@ func (f Finder) legacy(ctx context.Context, server string, asked answer) (creden
 		return e, err
 	}
 	if asked.status != http.StatusUnauthorized {
-		return credential.Endpoints{}, unhelpful(asked.status)
+		return credential.Endpoints{}, unhelpful(server, asked.status)
 	}
 	f.trace("no metadata anywhere: the default endpoints of MCP 2025-03-26")
 	return credential.Endpoints{
@@ -148,7 +149,18 @@ func (f Finder) legacy(ctx context.Context, server string, asked answer) (creden
 	}, nil
 }
 
-func unhelpful(status int) error {
+// unhelpful says of a server that names no authorization server what its answer makes most likely.
+func unhelpful(server string, status int) error {
+	if status == http.StatusNotFound || status == http.StatusGone {
+		text := "there is nothing at " + credential.Printable(server, 200) + " (" + strconv.Itoa(status) + "); check the path"
+		switch path := strings.TrimPrefix(server, credential.Origin(server)); {
+		case path == "":
+			text += ", which for many servers is /mcp"
+		case strings.HasSuffix(path, "/"):
+			text += ": without the slash at its end, perhaps"
+		}
+		return credential.Fail(credential.BadAnswer, text, nil)
+	}
 	if status >= 500 {
 		return credential.Fail(credential.Network, "the server fails and publishes no authorization metadata", nil)
 	}

@@ -52,6 +52,9 @@ func (f Finder) ask(ctx context.Context, method, server string) (answer, error) 
 	}
 	resp, err := f.Client.Do(req)
 	if err != nil {
+		if name := webclient.UnknownHost(err); name != "" && strings.EqualFold(name, req.URL.Hostname()) {
+			return answer{}, credential.Fail(credential.BadAnswer, "there is no host called "+name+"; check how it is spelt, and whether its network (a VPN) is connected", nil)
+		}
 		return answer{}, webclient.Failure(err, "server")
 	}
 	resp.Body.Close()

@@ -67,11 +67,10 @@ func noAccount(server state.Server, label string) string {
 // server finds the record for a question. git may name only an origin, which is answered where exactly one server is
 // known on it, or a path below a known server; every other caller means the exact URL.
 func (h *Helper) server(q credential.Query) (state.Server, error) {
-	unknown := h.fail(credential.NotFound, q.URL, "nobody has signed in to "+q.URL)
 	s, err := h.Book.Server(q.URL)
 	if !errors.Is(err, state.ErrNone) || !q.OriginOf && !q.Below {
 		if errors.Is(err, state.ErrNone) {
-			return s, unknown
+			return s, h.unknown(q)
 		}
 		return s, err
 	}
@@ -83,9 +82,34 @@ func (h *Helper) server(q credential.Query) (state.Server, error) {
 		return credential.Origin(s.URL) != credential.Origin(q.URL) || q.Below && !credential.Covers(s.URL, q.URL)
 	})
 	if len(all) == 0 || q.OriginOf && len(all) != 1 {
-		return state.Server{}, unknown
+		return state.Server{}, h.unknown(q)
 	}
 	return slices.MaxFunc(all, func(x, y state.Server) int { return len(x.URL) - len(y.URL) }), nil
+}
+
+// unknown says that nobody has signed in to a server, and which known one may be meant: the same but for a slash at the end
+// or capitals, else the only one there.
+func (h *Helper) unknown(q credential.Query) error {
+	text := "nobody has signed in to " + q.URL
+	all, _ := h.Book.Servers()
+	if near := nearest(q.URL, all); near != "" {
+		text += ", but to " + near + "; is that the server you mean?"
+	}
+	return h.fail(credential.NotFound, q.URL, text)
+}
+
+func nearest(url string, all []state.Server) string {
+	there := slices.DeleteFunc(slices.Clone(all), func(s state.Server) bool { return credential.Origin(s.URL) != credential.Origin(url) })
+	alike := func(s state.Server) bool {
+		return strings.EqualFold(strings.TrimSuffix(s.URL, "/"), strings.TrimSuffix(url, "/"))
+	}
+	if i := slices.IndexFunc(there, alike); i >= 0 {
+		return there[i].URL
+	}
+	if len(there) == 1 {
+		return there[0].URL
+	}
+	return ""
 }
 
 func (h *Helper) fail(kind credential.Kind, server, text string) *credential.Error {

@@ -113,7 +113,7 @@ func TestPrivateAuthority(t *testing.T) {
 	u := newUser(t)
 	s := startSecure(t, u)
 	u.write("certs/ca.pem", string(s.ca))
-	u.refused(u.run("login", "--device", s.server), 4, "certificate", "not trusted")
+	u.refused(u.run("login", "--device", s.server), 5, "certificate", "not trusted", "SSL_CERT_FILE")
 	for _, variable := range []string{"SSL_CERT_FILE=" + u.path("certs", "ca.pem"), "SSL_CERT_DIR=" + u.path("certs")} {
 		s.works(t, u.with(variable))
 	}

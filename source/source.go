@@ -46,8 +46,9 @@ type UI interface {
 	// ShowCode tells the person to open url and type code; complete, where not empty, has the code in it. It returns
 	// at once; waiting indications go on until the source returns.
 	ShowCode(ctx context.Context, url, complete, code string) error
-	// PastedRedirect waits for the URL that the person's browser ended on.
-	PastedRedirect(ctx context.Context) (string, error)
+	// PastedRedirect waits for the URL that the person's browser ended on. wrong says why the last one was not it, nil the
+	// first time.
+	PastedRedirect(ctx context.Context, wrong error) (string, error)
 	// Registered is called with a client that was just registered, before the person is asked to sign in, so that it
 	// can be used again after a failed attempt.
 	Registered(clientID string, secret credential.Secret) error

@@ -275,8 +275,8 @@ func (b Book) read(into any, folder, file string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrNone
 	}
-	if err == nil {
-		err = json.Unmarshal(data, into)
+	if err == nil && json.Unmarshal(data, into) != nil {
+		err = errors.New("it is damaged")
 	}
 	if err != nil {
 		return credential.Fail(credential.BadHome, "the record "+b.Dir.File(folder, file)+" cannot be used", err)

@@ -58,12 +58,12 @@ func (o Options) readPassphrase(ctx context.Context) (credential.Secret, error) 
 		return passphraseFrom(o.PassphraseFile)
 	}
 	if o.AskPassphrase == nil {
-		return credential.Secret{}, credential.Fail(credential.KeychainLocked,
+		return credential.Secret{}, credential.Fail(credential.NoPassphrase,
 			"the encrypted file store has no passphrase file and nobody may be asked", nil)
 	}
 	p, err := o.AskPassphrase(ctx)
 	if err != nil {
-		return p, credential.Fail(credential.KeychainLocked, "the passphrase was not given", err)
+		return p, credential.Fail(credential.NoPassphrase, "the passphrase was not given", err)
 	}
 	return refuseEmpty(p, "the passphrase is empty")
 }

@@ -198,7 +198,7 @@ func TestPassphraseFiles(t *testing.T) {
 func TestAskingForThePassphrase(t *testing.T) {
 	o := fileOptions(t)
 	o.PassphraseFile = ""
-	wantKind(t, mustOpen(t, o).Set(t.Context(), "id", "", nil), credential.KeychainLocked)
+	wantKind(t, mustOpen(t, o).Set(t.Context(), "id", "", nil), credential.NoPassphrase)
 
 	asked := 0
 	o.AskPassphrase = func(context.Context) (credential.Secret, error) {
@@ -213,5 +213,5 @@ func TestAskingForThePassphrase(t *testing.T) {
 	}
 	o.AskPassphrase = func(context.Context) (credential.Secret, error) { return credential.Secret{}, errors.New("hung up") }
 	_, err := mustOpen(t, o).Get(t.Context(), "id")
-	wantKind(t, err, credential.KeychainLocked)
+	wantKind(t, err, credential.NoPassphrase)
 }

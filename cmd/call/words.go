@@ -2,6 +2,7 @@ package call
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io"
 	"runtime"
@@ -33,12 +34,15 @@ type Login struct {
 	Account          string
 	ClientID         string
 	ClientSecretFile string
+	Tenant           string
+	Name             string
 	Scopes           []string
 	Home             string
-	NoBrowser        bool // no browser that is opened here is seen by anybody
+	Device           bool
+	NoBrowser        bool // it was asked for, or no browser that is opened here is seen by anybody
 
 	Verb string // the command that failed, whose help is advised; empty: none
-	More string // the flag that has it tell more; empty: --verbose
+	More string // the flag that has it tell more about a failure of the network; empty: there is none
 }
 
 // Report tells err and what to do about it, and returns the exit code.
@@ -49,12 +53,23 @@ func (l Login) Report(w io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	text := prefix + clean(err.Error()) + "\n"
+	text := prefix + clean(sentence(err)) + "\n"
 	if hint := l.Hint(err); hint != "" {
 		text += prefix + hint + "\n"
 	}
 	_, _ = io.WriteString(w, text)
 	return rows[credential.KindOf(err)].code
+}
+
+// sentence is what err says. The end of a context that nobody has said more about has words of Go's only.
+func sentence(err error) string {
+	switch err {
+	case context.Canceled:
+		return "it was given up"
+	case context.DeadlineExceeded:
+		return "it took too long"
+	}
+	return err.Error()
 }
 
 // Hint returns what to do about err, as Report says it; "" where there is nothing to say.
@@ -67,8 +82,11 @@ func (l Login) Hint(err error) string {
 		wait = "in " + e.RetryAfter.String()
 	}
 	help := strings.TrimSuffix(Program+" "+l.Verb, " ") + " --help"
-	more := cmp.Or(l.More, "--verbose")
-	return strings.NewReplacer("URL", l.arguments(e), "WAIT", wait, "HELP", help, "MORE", more, "docs/", Docs).Replace(text)
+	more := ""
+	if l.More != "" {
+		more = "; " + l.More + " tells more"
+	}
+	return strings.NewReplacer("URL", l.arguments(e), "WAIT", wait, "HELP", help, "; MORE", more, "docs/", Docs).Replace(text)
 }
 
 // arguments are the server of e, or URL where it names none, and the flags that the sign-in there needs.
@@ -86,11 +104,16 @@ func (l Login) arguments(e *credential.Error) string {
 	add("--account", cmp.Or(l.Account, e.Account))
 	add("--client-id", l.ClientID)
 	add("--client-secret-file", l.ClientSecretFile)
+	add("--tenant", l.Tenant)
+	add("--name", l.Name)
 	for _, scope := range credential.JoinScopes(l.Scopes, e.Scopes) {
 		add("--scope", scope)
 	}
 	add("--home", l.Home)
-	if l.NoBrowser {
+	switch {
+	case l.Device:
+		out += " --device"
+	case l.NoBrowser:
 		out += " --no-browser"
 	}
 	return out
@@ -115,7 +138,7 @@ func quoted(text, goos string) string {
 
 type row struct {
 	code int
-	hint string // URL stands for the arguments of login, WAIT for how long to wait, HELP and MORE for what the caller has
+	hint string // URL stands for the arguments of login, WAIT for how long to wait, HELP for its help, MORE for the flag that tells more
 }
 
 // rows has every kind, with the exit code that docs/protocol.md lists.
@@ -133,16 +156,18 @@ var rows = map[credential.Kind]row{
 	credential.StepUp:      {3, "grant more with: mcp-credential login URL"},
 	credential.Prompting:   {3, "finish it in the browser, or sign in with: mcp-credential login URL"},
 
-	credential.Network:         {4, "try again WAIT; MORE tells more"},
+	credential.Network:         {4, "try again WAIT; MORE"},
 	credential.Throttled:       {4, "try again WAIT"},
 	credential.StillRefreshing: {4, "try again in a moment"},
 
-	credential.Refused:       {5, "mcp-credential status tells how the sign-in fares; signing in again may help: mcp-credential login URL"},
+	credential.Refused:       {5, "mcp-credential status shows the sign-in; signing in again may help: mcp-credential login URL"},
 	credential.Misconfigured: {5, "correct the setting it names: docs/config.md"},
+	credential.Untrusted:     {5, "check the clock and the address; name a certificate to trust with SSL_CERT_FILE, or for the bridge with --ca-file: docs/config.md"},
 	credential.BadAnswer:     {5, "check the server's address, or ask whoever runs it"},
 	credential.Hostile:       {5, "nothing was sent there; ask whoever runs the server"},
 
-	credential.KeychainLocked:  {6, "unlock the keychain (signing in to the desktop does), then try again"},
+	credential.KeychainLocked:  {6, "unlock the keychain (signing in to the desktop does), then try again; without a desktop keep sign-ins in an encrypted file, MCPCRED_STORE=file: docs/keychains.md"},
+	credential.NoPassphrase:    {6, "name one with MCPCRED_PASSPHRASE_FILE, or with passphrase_file in config.toml: docs/keychains.md"},
 	credential.KeychainMissing: {6, "choose one with MCPCRED_STORE: docs/keychains.md"},
 	credential.KeychainBroken:  {6, "check the keychain or choose another with MCPCRED_STORE: docs/keychains.md"},
 }

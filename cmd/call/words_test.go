@@ -73,7 +73,8 @@ func TestHintHasTheFlagsOfASignIn(t *testing.T) {
 		{Login{Account: "own"}, errors.New("of no kind"), ""},
 		{Login{}, credential.Fail(credential.Usage, "wrong", nil), "see mcp-credential --help"},
 		{Login{Verb: "bridge"}, credential.Fail(credential.Usage, "wrong", nil), "see mcp-credential bridge --help"},
-		{Login{}, credential.Fail(credential.Network, "away", nil), "try again in a moment; --verbose tells more"},
+		{Login{}, credential.Fail(credential.Network, "away", nil), "try again in a moment"},
+		{Login{Device: true, NoBrowser: true, Tenant: "t"}, credential.Fail(credential.NoSignIn, "nobody", nil), "sign in with: mcp-credential login URL --tenant t --device"},
 		{Login{More: "--log-file"}, credential.Fail(credential.Network, "away", nil), "try again in a moment; --log-file tells more"},
 		{Login{}, credential.Fail(credential.KeychainMissing, "none", nil), "choose one with MCPCRED_STORE: " + Docs + "keychains.md"},
 	} {

@@ -70,7 +70,7 @@ func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.
 	}()
 	s := streams{program: program, in: stdin, out: stdout, err: stderr}
 	if c, ok := plainBridge(args); ok {
-		return report(stderr, "bridge", "", c.Run(ctx, s))
+		return report(stderr, "bridge", call.Login{}, c.Run(ctx, s))
 	}
 	parser, err := kong.New(model(args), kong.Name(call.Program), kong.Description(about), kong.Writers(stdout, stderr),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
@@ -83,23 +83,28 @@ func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.
 	}
 	parsed, err := parser.Parse(args[1:])
 	if err != nil {
-		return report(stderr, named(args), "", credential.Fail(credential.Usage, "the command line is wrong", unwrapParse(err)))
+		return report(stderr, named(args), call.Login{}, credential.Fail(credential.Usage, "the command line is wrong", unwrapParse(err)))
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	home := parsed.Selected().Target.FieldByName("Home")
+	command := parsed.Selected().Target
 	err = parsed.Run(s)
-	if !home.IsValid() { // version
-		return call.Report(stderr, err)
+	var l call.Login
+	if c, ok := command.Interface().(interface{ again() call.Login }); ok {
+		l = c.again()
 	}
-	return report(stderr, named(args), home.String(), err)
+	if home := command.FieldByName("Home"); home.IsValid() { // version has none
+		l.Home = home.String()
+	}
+	return report(stderr, named(args), l, err)
 }
 
-// report tells the error of a command that was given a home, or none.
-func report(stderr io.Writer, verb, home string, err error) int {
+// report tells the error of a command, with l in the login that it advises.
+func report(stderr io.Writer, verb string, l call.Login, err error) int {
 	if err == nil {
 		return 0
 	}
-	return call.Login{Home: home, NoBrowser: unseen(), Verb: verb}.Report(stderr, err)
+	l.NoBrowser, l.Verb = l.NoBrowser || unseen(), verb
+	return l.Report(stderr, err)
 }
 
 // unseen reports whether a person at this command line would see no browser that is opened from it.

@@ -36,6 +36,7 @@ func (c getCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	w.asks = ask.Prompt
 	t, err := w.helper.Get(ctx, ask)
 	if git && silent(err) {
 		return nil
@@ -48,6 +49,14 @@ func (c getCmd) Run(ctx context.Context, s streams) error {
 	}
 	c.notify(w, r.Query, s)
 	return nil
+}
+
+// again is the sign-in that this call needs. The client of a machine identity is no person's.
+func (c getCmd) again() call.Login {
+	if c.Identity != "" {
+		return call.Login{}
+	}
+	return call.Login{ClientID: c.ClientID}
 }
 
 // fromCache serves what is cached while the configuration cannot be read: a misspelt line stops no agent that has a

@@ -8,6 +8,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/cmd/call"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/helper"
+	"github.com/mcp-credential/mcp-credential/internal/webclient"
 	"github.com/mcp-credential/mcp-credential/source"
 )
 
@@ -27,7 +28,7 @@ type loginCmd struct {
 
 // Run signs a person in.
 func (c loginCmd) Run(ctx context.Context, s streams) error {
-	url, err := credential.ParseServerURL(c.URL)
+	url, err := credential.ParseServerURL(credential.WithScheme(c.URL)) // a person types it
 	if err != nil {
 		return err
 	}
@@ -46,15 +47,30 @@ func (c loginCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	w.interactive = true
+	w.typed()
 	out, err := w.helper.Login(ctx, helper.Login{
 		URL: url, Account: c.Account, Name: c.Name, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Tenant: c.Tenant, Scopes: c.Scope, Anew: c.Force,
 	}, w.person(c.way(), false))
+	if text := webclient.Detail(err); text != "" {
+		w.trace("network: " + text)
+	}
 	if err != nil {
 		return naming(url, c.Account, err)
 	}
 	call.Say(s.err, outcome(out))
 	return nil
+}
+
+// again is this sign-in once more.
+func (c loginCmd) again() call.Login {
+	l := call.Login{
+		Account: c.Account, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Tenant: c.Tenant, Name: c.Name,
+		Scopes: c.Scope, Device: c.Device, NoBrowser: c.NoBrowser,
+	}
+	if !c.Verbose {
+		l.More = "--verbose"
+	}
+	return l
 }
 
 // naming names the server and the account in an error that does not, so that its hint can be copied.

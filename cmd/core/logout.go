@@ -30,7 +30,7 @@ func (c logoutCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	w.interactive = true
+	w.typed()
 	gone, err := w.helper.Logout(ctx, url, c.Account)
 	if credential.KindOf(err) == credential.NotFound {
 		call.Say(s.err, err.Error()) // what was asked for is so already

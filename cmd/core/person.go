@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -27,7 +28,8 @@ type person struct {
 	offered  bool // nobody has typed a command for this sign-in: a page of ours asks first
 	proposal helper.Proposal
 	asked    bool
-	waiting  func() // ends the waiting indicator
+	waiting  func()        // ends the waiting indicator
+	lines    *bufio.Reader // of what is typed here
 }
 
 func (w *wiring) person(way source.Way, offered bool) *person {
@@ -72,8 +74,7 @@ func (p *person) Approve(q helper.Proposal) error {
 			Text: "a sign-in is there that could serve " + q.Server + ", but nobody has approved that; it takes a person at a terminal"}
 	}
 	call.Say(p.w.streams.err, "nobody has approved that yet, and the server itself named the scopes; type yes to allow it:")
-	line, _ := bufio.NewReader(io.LimitReader(p.w.streams.in, 1<<10)).ReadString('\n')
-	if strings.TrimSpace(line) != "yes" {
+	if line, _ := p.typed(); line != "yes" {
 		return &credential.Error{Kind: credential.NotApproved, Server: q.Server, Text: "it was not approved"}
 	}
 	return nil
@@ -95,7 +96,21 @@ func (p *person) SignIn(ctx context.Context, name string, q helper.Proposal, t c
 		return credential.Answer{}, err
 	}
 	defer func() { p.waiting() }()
+	if p.way == source.Browser && !p.offered && !browser.Seen(osGetenv) {
+		p.elsewhere(name == sourceEntra || t.Endpoints.Device != "")
+	}
 	return src.Interactive(ctx, t, p)
+}
+
+// elsewhere chooses a way for a person who would see no browser that opens here.
+func (p *person) elsewhere(device bool) {
+	p.way = source.NoBrowser
+	text := "nobody would see a browser that opens here (no desktop, or SSH); sign in with the browser of another machine"
+	if device {
+		p.way = source.Device
+		text += "; or take --no-browser"
+	}
+	call.Say(p.w.streams.err, text)
 }
 
 // Asked reports whether there was anything to act on.
@@ -112,12 +127,17 @@ func (p *person) OpenURL(ctx context.Context, url string) error {
 		call.Say(p.w.streams.err, "the browser ends on an address that it cannot open; paste that address here:")
 		return nil
 	}
+	seen := !p.offered || p.w.terminal()
 	open := func(url string) error {
+		if seen {
+			call.Say(p.w.streams.err, "opening the browser; if it shows nothing, open this address in a browser on this machine:")
+			p.line(url)
+		}
+		p.wait("waiting for the sign-in in the browser")
 		err := browser.Open(ctx, url, osGetenv)
 		p.asked = p.asked || err == nil || ctx.Err() != nil // ended while opening: the person was quicker
 		return err
 	}
-	p.wait("waiting for the sign-in in the browser")
 	var err error
 	if p.offered && !p.proposal.Approved {
 		q := loopback.Question{Server: p.proposal.Server, Issuer: p.proposal.Issuer, Scopes: p.proposal.Scopes, Account: p.proposal.Account}
@@ -125,12 +145,11 @@ func (p *person) OpenURL(ctx context.Context, url string) error {
 	} else {
 		err = open(url)
 	}
-	if err == nil || p.offered || ctx.Err() != nil {
+	if err == nil || !seen || ctx.Err() != nil {
 		return err
 	}
 	p.waiting()
-	call.Say(p.w.streams.err, err.Error()+"; open this address in a browser on this machine:")
-	p.line(url)
+	call.Say(p.w.streams.err, err.Error()+"; the address above does the same in any browser on this machine")
 	p.wait("waiting for the sign-in in the browser")
 	return nil
 }
@@ -145,19 +164,37 @@ func (p *person) ShowCode(_ context.Context, url, complete, code string) error {
 	return nil
 }
 
-// PastedRedirect reads the address that the browser ended on.
-func (p *person) PastedRedirect(ctx context.Context) (string, error) {
+// typed reads the next line that is typed here, without the white space around it.
+func (p *person) typed() (string, error) {
+	if p.lines == nil {
+		p.lines = bufio.NewReader(io.LimitReader(p.w.streams.in, maxTyped))
+	}
+	line, err := p.lines.ReadString('\n')
+	return strings.TrimSpace(line), err
+}
+
+// PastedRedirect reads the address that the browser ended on, the next line after a mistake.
+func (p *person) PastedRedirect(ctx context.Context, wrong error) (string, error) {
+	if wrong != nil {
+		call.Say(p.w.streams.err, wrong.Error()+"; paste the right one here:")
+	}
 	type answer struct {
 		line string
 		err  error
 	}
 	got := make(chan answer, 1)
 	go func() {
-		line, err := bufio.NewReader(io.LimitReader(p.w.streams.in, 64<<10)).ReadString('\n')
-		got <- answer{strings.TrimSpace(line), err}
+		line, err := p.typed()
+		for line == "" && err == nil { // the line end of a paste, perhaps
+			line, err = p.typed()
+		}
+		got <- answer{line, err}
 	}()
 	select {
 	case a := <-got:
+		if a.line == "" && wrong != nil {
+			return "", wrong
+		}
 		if a.line == "" {
 			return "", credential.Fail(credential.BadInput, "no address was pasted", nil)
 		}
@@ -176,6 +213,9 @@ func (p *person) line(text string) {
 	_, _ = io.WriteString(p.w.streams.err, credential.Printable(text, 4096)+"\n")
 }
 
+// maxTyped bounds all that is typed or pasted during one sign-in, in bytes.
+const maxTyped = 1 << 20
+
 // tick is how often the waiting indicator moves.
 const tick = time.Second
 
@@ -183,6 +223,7 @@ const tick = time.Second
 func (p *person) wait(text string) {
 	p.waiting()
 	p.waiting = func() {}
+	text += ", " + strconv.Itoa(int(credential.SignInTotal.Minutes())) + " minutes at most; Ctrl-C ends it"
 	if !p.w.terminal() {
 		call.Say(p.w.streams.err, text)
 		return

@@ -44,13 +44,13 @@ func (c statusCmd) Run(ctx context.Context, s streams) error {
 		if i > 0 {
 			fmt.Fprintln(s.out)
 		}
-		show(s.out, l, time.Now())
+		show(s.out, l, c.Home, time.Now())
 	}
 	return err
 }
 
-// show prints one sign-in as a heading and aligned rows.
-func show(out io.Writer, l helper.Line, now time.Time) {
+// show prints one sign-in, of the home that was named or of the usual one, as a heading and aligned rows.
+func show(out io.Writer, l helper.Line, home string, now time.Time) {
 	fmt.Fprintln(out, plain(l.Server))
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, value string) {
@@ -60,7 +60,7 @@ func show(out io.Writer, l helper.Line, now time.Time) {
 	}
 	row("account", plain(strings.TrimSpace(l.Account+" "+bracketed(l.User))))
 	row("identity", l.Identity)
-	row("access token", tokenWords(l, now))
+	row("access token", tokenWords(l, home, now))
 	if l.Identity == "" {
 		row("refresh token", refreshWords(l, now))
 	}
@@ -89,7 +89,7 @@ func show(out io.Writer, l helper.Line, now time.Time) {
 	_ = t.Flush()
 }
 
-func tokenWords(l helper.Line, now time.Time) string {
+func tokenWords(l helper.Line, home string, now time.Time) string {
 	switch l.State {
 	case helper.StateValid:
 		if l.Expiry.IsZero() {
@@ -104,7 +104,7 @@ func tokenWords(l helper.Line, now time.Time) string {
 		}
 		return "sealed; the next get asks the keychain"
 	case helper.StateDead:
-		return "none; " + call.Login{Account: l.Account}.Hint(&credential.Error{Kind: credential.SignInDead, Server: l.Server})
+		return "none; " + call.Login{Account: l.Account, Home: home}.Hint(&credential.Error{Kind: credential.SignInDead, Server: l.Server})
 	}
 	return "none; the next get refreshes it"
 }

@@ -39,6 +39,7 @@ type wiring struct {
 	broken      error // why the configuration cannot be used; commands but a warm get fail with it
 	wait        time.Duration
 	interactive bool // a person has just typed this command: the keychain may ask to be unlocked
+	asks        bool // the passphrase of the encrypted file may be asked for at this terminal
 	streams     streams
 	client      *http.Client
 	keychains   map[string]helper.Keychain
@@ -142,7 +143,7 @@ func (w *wiring) keychain(ctx context.Context, store string) (helper.Keychain, e
 	o := keychain.Options{
 		Store: store, Home: w.dir.ID, Dir: w.dir.Path, PassphraseFile: w.passphraseFile(), Interactive: w.interactive, Getenv: osGetenv, Trace: w.trace,
 	}
-	if w.typing() {
+	if w.asks && w.typing() {
 		o.AskPassphrase = w.askPassphrase
 	}
 	kc, err := keychain.Open(ctx, o)
@@ -160,12 +161,18 @@ func (w *wiring) passphraseFile() string {
 	return w.config.PassphraseFile
 }
 
+// typed says that a person has just typed this command, and so is there to be asked; in CI nobody is.
+func (w *wiring) typed() {
+	w.interactive = !browser.CI(osGetenv)
+	w.asks = w.interactive
+}
+
 // typing reports whether a person can type into this process.
 func (w *wiring) typing() bool { return w.terminal() && call.Terminal(w.streams.in) }
 
 // attended reports whether a keychain opens with what a person types here.
 func (w *wiring) attended(store string) bool {
-	return store == keychain.File && w.passphraseFile() == "" && w.typing()
+	return store == keychain.File && w.passphraseFile() == "" && w.asks && w.typing()
 }
 
 // items speaks helper's word for an item that is not there.

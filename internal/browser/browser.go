@@ -58,12 +58,12 @@ func opener(getenv func(string) string) (string, []string, error) {
 
 // Reachable reports whether a browser that opens here would be seen by somebody.
 func Reachable(getenv func(string) string) bool {
-	if getenv(Variable) == "" && !hasDesktop(getenv) {
-		return false
-	}
 	_, _, err := opener(getenv)
-	return err == nil
+	return err == nil && Seen(getenv)
 }
+
+// Seen reports whether somebody would see a browser that opens here, if one is installed.
+func Seen(getenv func(string) string) bool { return getenv(Variable) != "" || hasDesktop(getenv) }
 
 // CI reports whether this is an automated run, in which nobody may be asked: the variable that GitHub, GitLab, CircleCI
 // and most others set, or the one of Azure Pipelines.

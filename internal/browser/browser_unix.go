@@ -23,8 +23,14 @@ func desktop(getenv func(string) string) (string, []string, error) {
 	return path, nil, err
 }
 
+// hasDesktop also takes the display that SSH forwards (localhost:10.0) for one, but over SSH no display of this machine.
 func hasDesktop(getenv func(string) string) bool {
-	return getenv("DISPLAY") != "" || getenv("WAYLAND_DISPLAY") != "" || subsystem() && !overSSH(getenv)
+	display := getenv("DISPLAY")
+	if overSSH(getenv) {
+		host, _, _ := strings.Cut(display, ":")
+		return host != "" && host != "unix"
+	}
+	return display != "" || getenv("WAYLAND_DISPLAY") != "" || subsystem()
 }
 
 // subsystem reports whether this is Linux on Windows, where the browser is the one of Windows.

@@ -17,7 +17,7 @@ func ReadBody(resp *http.Response, max int64) ([]byte, error) {
 		return nil, credential.Fail(credential.Hostile, "the answer of "+host(resp.Request.URL)+" is larger than "+strconv.FormatInt(max, 10)+" bytes", nil)
 	}
 	if err != nil {
-		return nil, credential.Fail(credential.Network, "the answer of "+host(resp.Request.URL)+" broke off", err)
+		return nil, credential.Fail(credential.Network, "the answer of "+host(resp.Request.URL)+" broke off", said{cause(err), quiet(err)})
 	}
 	return data, nil
 }

@@ -6,13 +6,12 @@ package webclient
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -59,6 +58,7 @@ func New(o Options) (*http.Client, error) {
 	n := &named{agent: agent(o.Version), build: func() *http.Transport {
 		return &http.Transport{
 			Proxy:                  o.Proxy,
+			OnProxyConnectResponse: connected,
 			DialContext:            dial,
 			TLSHandshakeTimeout:    credential.HTTPConnect,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
@@ -79,6 +79,14 @@ func Renew(c *http.Client) {
 	if n, ok := c.Transport.(*named); ok {
 		n.next.Swap(n.build()).CloseIdleConnections()
 	}
+}
+
+// connected judges a proxy's answer to CONNECT, of whose text net/http would make the error.
+func connected(_ context.Context, proxy *url.URL, to *http.Request, answer *http.Response) error {
+	if answer.StatusCode == http.StatusOK {
+		return nil
+	}
+	return credential.Fail(credential.Network, "the proxy "+host(proxy)+" does not connect to "+credential.Printable(to.Host, 100)+": it answers "+strconv.Itoa(answer.StatusCode), nil)
 }
 
 // A peer that is gone, as after a sleep of this machine or of a router's table, is given up after peerTimeout: keepalive
@@ -153,35 +161,3 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 }
 
 func host(u *url.URL) string { return credential.Printable(u.Host, 100) }
-
-// Failure turns an error of Client.Do into one with a kind: a refusal of this package stays what it is, everything
-// else is of kind Network. What names who was asked, such as "authorization server". The URL is not repeated.
-func Failure(err error, what string) *credential.Error {
-	var own *credential.Error
-	if errors.As(err, &own) {
-		return own
-	}
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		err = wrapped.Err
-	}
-	var cert *tls.CertificateVerificationError
-	if errors.As(err, &cert) {
-		return credential.Fail(credential.Network, "the certificate of the "+what+" is not trusted by this machine", err)
-	}
-	return credential.Fail(credential.Network, "the "+what+" cannot be reached", quiet(err))
-}
-
-// quiet keeps the errors of the network and replaces others: net/http quotes the bytes of an answer that is not HTTP.
-func quiet(err error) error {
-	var network net.Error
-	for _, known := range []error{context.Canceled, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF} {
-		if errors.Is(err, known) {
-			return err
-		}
-	}
-	if errors.As(err, &network) {
-		return err
-	}
-	return errors.New("no HTTP answer")
-}

@@ -139,7 +139,7 @@ func TestCertificates(t *testing.T) {
 		resp.Body.Close()
 	}
 	_, err := newClient(t, nil).Get(s.URL)
-	if got := Failure(err, "server"); got.Kind != credential.Network || !strings.Contains(got.Text, "certificate") {
+	if got := Failure(err, "server"); got.Kind != credential.Untrusted || !strings.Contains(got.Text, "certificate") {
 		t.Errorf("untrusted: %v", got)
 	}
 }
@@ -225,7 +225,7 @@ func TestFailure(t *testing.T) {
 	defer foreign.Close()
 	foreign.Config.ErrorLog = log.New(io.Discard, "", 0)
 	_, err = newClient(t, nil).Get(foreign.URL)
-	if got := Failure(err, "server"); got.Kind != credential.Network || !strings.Contains(got.Text, "not trusted") {
+	if got := Failure(err, "server"); got.Kind != credential.Untrusted || !strings.Contains(got.Text, "not trusted") {
 		t.Errorf("a certificate of nobody's: %v", got)
 	}
 }

@@ -96,7 +96,7 @@ func (s *Source) Interactive(ctx context.Context, t credential.Target, ui source
 // ended says that a sign-in was over before the person was.
 func ended(err error) error {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return credential.Fail(credential.NoSignIn, "nobody finished the sign-in in time", err)
+		return credential.Fail(credential.NoSignIn, "nobody finished the sign-in within "+credential.SignInTotal.String(), err)
 	}
 	return credential.Fail(credential.NoSignIn, "the sign-in was given up", err)
 }

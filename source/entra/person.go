@@ -68,12 +68,14 @@ func (c *conversation) pasted(ctx context.Context, app public.Client, t credenti
 	if err := ui.OpenURL(ctx, where); err != nil {
 		return credential.Answer{}, err
 	}
-	text, err := ui.PastedRedirect(ctx)
-	if err != nil {
-		return credential.Answer{}, err
-	}
-	// browsers show http://localhost:1234?code= with a slash before the query
-	values, err := loopback.ParsePasted(strings.Replace(text, a.redirect+"/?", a.redirect+"?", 1), a.redirect)
+	var values url.Values
+	err = source.Pasted(ctx, ui, func(text string) (err error) {
+		// browsers show http://localhost:1234?code= with a slash before the query
+		if values, err = loopback.ParsePasted(strings.Replace(text, a.redirect+"/?", a.redirect+"?", 1), a.redirect); err == nil {
+			err = a.own(values)
+		}
+		return err
+	})
 	if err != nil {
 		return credential.Answer{}, err
 	}
@@ -118,15 +120,23 @@ func loginHint(t credential.Target) string {
 	return t.User
 }
 
-// redeem judges a redirect and trades its code for tokens. Nothing of a redirect with another state is looked at.
-func (c *conversation) redeem(ctx context.Context, app public.Client, t credential.Target, a attempt, values url.Values) (credential.Answer, error) {
+// own wants the redirect of this very sign-in.
+func (a attempt) own(values url.Values) error {
 	for _, name := range []string{"state", "code", "error"} {
 		if len(values[name]) > 1 {
-			return credential.Answer{}, credential.Fail(credential.Hostile, "the redirect gives "+name+" more than once", nil)
+			return credential.Fail(credential.Hostile, "the redirect gives "+name+" more than once", nil)
 		}
 	}
 	if subtle.ConstantTimeCompare([]byte(values.Get("state")), []byte(a.state)) != 1 {
-		return credential.Answer{}, credential.Fail(credential.Hostile, "the redirect belongs to another sign-in", nil)
+		return credential.Fail(credential.Hostile, "the redirect belongs to another sign-in", nil)
+	}
+	return nil
+}
+
+// redeem judges a redirect and trades its code for tokens. Nothing of a redirect with another state is looked at.
+func (c *conversation) redeem(ctx context.Context, app public.Client, t credential.Target, a attempt, values url.Values) (credential.Answer, error) {
+	if err := a.own(values); err != nil {
+		return credential.Answer{}, err
 	}
 	if values.Get("error") != "" {
 		return credential.Answer{}, atSignIn(redirected(values).refusal(t, c.Now()))

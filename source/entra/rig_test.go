@@ -121,7 +121,10 @@ func (r *rig) ShowCode(_ context.Context, url, _, code string) error {
 }
 
 // PastedRedirect goes to the address and copies where it leads.
-func (r *rig) PastedRedirect(context.Context) (string, error) {
+func (r *rig) PastedRedirect(_ context.Context, wrong error) (string, error) {
+	if wrong != nil {
+		return "", wrong
+	}
 	c := http.Client{Transport: r.Client.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := c.Get(r.opened[len(r.opened)-1])
 	if err != nil {

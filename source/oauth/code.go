@@ -76,11 +76,13 @@ func (s *Source) pasted(ctx context.Context, a attempt, ui source.UI) (credentia
 	if err := ui.OpenURL(ctx, a.url()); err != nil {
 		return credential.Answer{}, err
 	}
-	text, err := ui.PastedRedirect(ctx)
-	if err != nil {
-		return credential.Answer{}, err
-	}
-	values, err := parsePasted(text, a.redirect)
+	var values url.Values
+	err := source.Pasted(ctx, ui, func(text string) (err error) {
+		if values, err = parsePasted(text, a.redirect); err == nil {
+			err = a.own(values)
+		}
+		return err
+	})
 	if err != nil {
 		return credential.Answer{}, err
 	}

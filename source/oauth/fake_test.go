@@ -177,6 +177,8 @@ type person struct {
 	way   source.Way
 	page  string                   // what the browser ended on
 	paste func(last string) string // of the URL that the browser ended on
+	again func(last string) string // the same, after a mistake; nil: the person gives up
+	wrong error                    // what was said about the last paste
 
 	opened     string
 	code       []string
@@ -224,14 +226,21 @@ func (p *person) ShowCode(_ context.Context, where, complete, code string) error
 	return nil
 }
 
-func (p *person) PastedRedirect(ctx context.Context) (string, error) {
+func (p *person) PastedRedirect(ctx context.Context, wrong error) (string, error) {
+	if p.wrong = wrong; wrong != nil && p.again == nil {
+		return "", wrong
+	}
+	paste := p.paste
+	if wrong != nil {
+		paste = p.again
+	}
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	resp, err := client.Get(p.opened)
 	if err != nil {
 		return "", err
 	}
 	resp.Body.Close()
-	return p.paste(resp.Header.Get("Location")), ctx.Err()
+	return paste(resp.Header.Get("Location")), ctx.Err()
 }
 
 func (p *person) Registered(id string, secret credential.Secret) error {

@@ -118,7 +118,7 @@ func (s *somebody) ShowCode(context.Context, string, string, string) error {
 	return err
 }
 
-func (s *somebody) PastedRedirect(context.Context) (string, error) {
+func (s *somebody) PastedRedirect(context.Context, error) (string, error) {
 	return "", errors.New("nobody pastes here")
 }
 

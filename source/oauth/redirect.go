@@ -12,13 +12,8 @@ import (
 // byte, and demanded where the server announced it); until both are right nothing of the redirect is shown, not even
 // its error, for it may come from another server.
 func (a attempt) judge(values url.Values) (string, error) {
-	for _, name := range []string{"state", "iss", "code", "error"} {
-		if len(values[name]) > 1 {
-			return "", credential.Fail(credential.Hostile, "the redirect gives "+name+" more than once", nil)
-		}
-	}
-	if subtle.ConstantTimeCompare([]byte(values.Get("state")), []byte(a.state)) != 1 {
-		return "", credential.Fail(credential.Hostile, "the redirect belongs to another sign-in", nil)
+	if err := a.own(values); err != nil {
+		return "", err
 	}
 	e := a.target.Endpoints
 	if values.Has("iss") && values.Get("iss") != e.Issuer {
@@ -34,6 +29,19 @@ func (a attempt) judge(values url.Values) (string, error) {
 		return "", credential.Fail(credential.Hostile, "the redirect has neither a code nor an error", nil)
 	}
 	return values.Get("code"), nil
+}
+
+// own wants the redirect of this very sign-in.
+func (a attempt) own(values url.Values) error {
+	for _, name := range []string{"state", "iss", "code", "error"} {
+		if len(values[name]) > 1 {
+			return credential.Fail(credential.Hostile, "the redirect gives "+name+" more than once", nil)
+		}
+	}
+	if subtle.ConstantTimeCompare([]byte(values.Get("state")), []byte(a.state)) != 1 {
+		return credential.Fail(credential.Hostile, "the redirect belongs to another sign-in", nil)
+	}
+	return nil
 }
 
 // parsePasted is loopback.ParsePasted.

@@ -270,6 +270,7 @@ func TestPasted(t *testing.T) {
 		"a bad escape":       {func(string) string { return "code=%zz" }, credential.BadInput},
 	} {
 		s, a := newServer(t), newAsker(t)
+		honest := s.redirect
 		p := &person{t: t, way: source.NoBrowser, paste: test.paste}
 		if name == "another state" {
 			s.redirect = func(q url.Values) { q.Set("zzz", "1"); q.Set("state", "forged") }
@@ -281,9 +282,15 @@ func TestPasted(t *testing.T) {
 			}
 			continue
 		}
+		check(t, p.wrong, test.kind)
 		check(t, err, test.kind)
 		if s.count() != 0 {
 			t.Errorf("%s: a code was redeemed", name)
+		}
+		s.redirect = honest
+		p.again = whole
+		if got, err = a.Interactive(t.Context(), s.target(), p); err != nil || got.Token.Access.Reveal() != "at-1" {
+			t.Errorf("%s, then the right address: %v", name, err)
 		}
 	}
 }
