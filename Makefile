@@ -25,9 +25,12 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 FUZZTIME  ?= 5s
 RUNS      ?= 200
 
-.PHONY: all build install uninstall demo test integration check format vet cross bench fuzz clean
+.PHONY: all help build install uninstall demo test integration check format vet cross bench fuzz clean
 
 all: build
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
 build: ## both programs and the link for git, in bin/
 	CGO_ENABLED=$(CGO) $(GO) build $(FLAGS) -o bin/ ./cmd/...
@@ -39,7 +42,7 @@ install: build ## into $(PREFIX)/bin, below $(DESTDIR) where that is set
 	@for link in $(LINKS); do ln -sf mcp-credential$(EXE) "$(BINDIR)/$$link" || exit 1; done
 	@echo "installed in $(BINDIR): $(PROGRAMS) $(LINKS)"
 
-uninstall:
+uninstall: ## what install has put there
 	@for file in $(PROGRAMS) $(LINKS); do rm -f "$(BINDIR)/$$file" || exit 1; done
 
 demo: build ## from sign-in to sign-out, in a world of its own
@@ -52,12 +55,12 @@ integration: build ## the same product against real components
 	@sh scripts/integration/install.sh --check
 	sh scripts/integration/run.sh
 
-check: format vet cross
+check: format vet cross ## format, vet and cross builds for every platform
 
-format:
+format: ## fails where gofmt would change something
 	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not formatted: $$bad" >&2; exit 1; }
 
-vet:
+vet: ## go vet for every platform
 	@for platform in $(PLATFORMS); do \
 		echo "vet $$platform"; \
 		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) vet -trimpath -tags integration ./... || exit 1; \
@@ -79,5 +82,5 @@ bench: build ## whole processes against an empty Go program
 fuzz: ## every fuzzer for $(FUZZTIME)
 	@sh scripts/fuzz.sh $(FUZZTIME)
 
-clean:
+clean: ## removes bin/ and dist/
 	rm -rf bin dist

@@ -70,7 +70,7 @@ func Load(path string) (Config, error) {
 	if err != nil {
 		return Config{}, credential.Fail(credential.BadInput, "cannot read "+path, err)
 	}
-	c, err := Parse(data)
+	c, err := Parse(credential.WithoutBOM(data))
 	if err != nil {
 		return Config{}, credential.Fail(credential.BadInput, path, err)
 	}

@@ -24,7 +24,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/lacking"
 )
 
-// job is a machine of a CI system: the product, a stand-in for Go's installer, and a strict Entra ID.
+// job is a machine of a CI system: the product, a clone of this checkout to install from, and a strict Entra ID.
 type job struct {
 	t     *testing.T
 	world *entra.World
@@ -72,12 +72,12 @@ func newJob(t *testing.T) *job {
 	t.Cleanup(func() { _ = w.Close() })
 	j := &job{t: t, world: w, dir: t.TempDir()}
 	j.write("ca.pem", string(w.CertPEM()), 0o600)
-	j.write("gopath/bin/mcp-credential", "", 0o600)
-	_ = os.RemoveAll(filepath.Join(j.dir, "gopath", "bin"))
-	if err := os.Symlink(bin, filepath.Join(j.dir, "gopath", "bin")); err != nil {
+	j.write("built/bin/mcp-credential", "", 0o600)
+	_ = os.RemoveAll(filepath.Join(j.dir, "built", "bin"))
+	if err := os.Symlink(bin, filepath.Join(j.dir, "built", "bin")); err != nil {
 		t.Fatal(err)
 	}
-	j.write("stub/go", "#!/bin/sh\ncase \"$1 $2\" in\n\"env GOPATH\") echo '"+filepath.Join(j.dir, "gopath")+"' ;;\n\"install "+module+"/\"*) ;;\n*) exit 9 ;;\nesac\n", 0o700)
+	j.write("stub/git", clone(t), 0o700)
 	if _, err := exec.LookPath("curl"); err != nil {
 		self, err := os.Executable()
 		if err == nil {
@@ -87,10 +87,13 @@ func newJob(t *testing.T) *job {
 			t.Fatal(err)
 		}
 	}
-	j.path = filepath.Join(j.dir, "stub") + ":/usr/bin:/bin"
+	j.path = filepath.Join(j.dir, "stub") + ":" + filepath.Dir(tool(t, "go")) + ":/usr/bin:/bin"
 	j.env = map[string]string{
 		"HOME": filepath.Join(j.dir, "home"), "TMPDIR": j.dir, "CI": "true", "HTTPS_PROXY": w.ProxyURL(), "SSL_CERT_FILE": filepath.Join(j.dir, "ca.pem"),
 		"GITHUB_PATH": filepath.Join(j.dir, "github-path"),
+	}
+	for _, name := range []string{"GOMODCACHE", "GOCACHE", "GOFLAGS"} { // what make builds with; nothing is downloaded
+		j.env[name] = goEnv(t, name)
 	}
 	if runtime.GOOS == "darwin" { // keys are kept in the keychain there: not in the user's own
 		j.write("passphrase", "only for tests\n", 0o600)
@@ -100,6 +103,35 @@ func newJob(t *testing.T) *job {
 		t.Fatal(err)
 	}
 	return j
+}
+
+// clone is a git that clones this checkout, wherever it is told to clone from.
+func clone(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	git := tool(t, "git")
+	return "#!/bin/sh\n[ \"$1\" = clone ] || exec '" + git + "' \"$@\"\nexec '" + git + "' -c safe.directory='*' clone --quiet --depth 1 'file://" + root + "' mcp-credential\n"
+}
+
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		lacking.Part(t, name)
+	}
+	return path
+}
+
+func goEnv(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // curl stands in for curl on a machine without it, as far as the examples use it.
@@ -157,7 +189,7 @@ func (j *job) run(more map[string]string, stdin, name string, args ...string) (s
 		path = strings.Join(strings.Fields(string(added)), ":") + ":" + path
 	}
 	if name == "mcp-credential" {
-		name = filepath.Join(j.dir, "gopath", "bin", name)
+		name = filepath.Join(j.dir, "built", "bin", name)
 	}
 	cmd := exec.Command(name, args...)
 	cmd.Env = []string{"PATH=" + path}

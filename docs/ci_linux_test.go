@@ -85,7 +85,7 @@ func (j *job) contained(args ...string) (string, string, error) {
 	if err != nil {
 		j.t.Fatal(err)
 	}
-	return j.run(map[string]string{contained: "1"}, "", self, append([]string{j.dir + "/gopath/bin/mcp-credential"}, args...)...)
+	return j.run(map[string]string{contained: "1"}, "", self, append([]string{j.dir + "/built/bin/mcp-credential"}, args...)...)
 }
 
 // role plays the container where this process is one; it returns only where it is not, or cannot be.

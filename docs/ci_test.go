@@ -56,7 +56,7 @@ func TestKubernetesExample(t *testing.T) {
 	j := newJob(t)
 	v := j.voucher("https://oidc.cluster.example", "system:serviceaccount:default:agent")
 	j.write("azure-identity-token", v.Token(entra.ExchangeAudience), 0o600)
-	j.path = filepath.Join(j.dir, "gopath", "bin") + ":" + j.path
+	j.path = filepath.Join(j.dir, "built", "bin") + ":" + j.path
 	delete(j.env, "CI")
 	j.env["AZURE_TENANT_ID"], j.env["AZURE_CLIENT_ID"], j.env["AZURE_AUTHORITY_HOST"] = entra.Tenant, entra.Service, "https://login.microsoftonline.com/"
 	j.env["AZURE_FEDERATED_TOKEN_FILE"] = filepath.Join(j.dir, "azure-identity-token")

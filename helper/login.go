@@ -319,7 +319,7 @@ func secretFile(path string) (credential.Secret, error) {
 	if err == nil {
 		data, err = os.ReadFile(path)
 	}
-	secret := credential.NewSecret(strings.TrimRight(string(data), "\r\n"))
+	secret := credential.NewSecret(strings.TrimRight(string(credential.WithoutBOM(data)), "\r\n"))
 	if err == nil && secret.IsZero() {
 		err = errors.New("it is empty")
 	}

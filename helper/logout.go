@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -12,7 +13,8 @@ import (
 
 // Logout ends the sign-ins of one server (all accounts, or the one that account names), or of every server where url is
 // empty: revoked at the authorization server where it can be reached and offers that, removed from the keychain, and
-// the tokens with it. A sign-in that serves other servers too stays for them. It returns the servers signed out of.
+// the tokens with it. A sign-in that serves other servers too stays for them. It returns what was signed out of:
+// each server, and as whom.
 func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, error) {
 	servers, err := h.Book.Servers()
 	if err != nil {
@@ -30,11 +32,14 @@ func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, err
 			continue
 		}
 		known = true
+		names := h.signedInAs(gone)
 		if err := h.leave(ctx, s, gone); err != nil {
 			bad = append(bad, err)
 			continue
 		}
-		out = append(out, s.URL)
+		for i := range gone {
+			out = append(out, s.URL+names[i])
+		}
 	}
 	if account == "" {
 		gone, err := h.dropMachines(ctx, url)
@@ -49,6 +54,31 @@ func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, err
 		return nil, h.fail(credential.NotFound, url, "nobody is signed in to "+url)
 	}
 	return out, errors.Join(bad...)
+}
+
+// signedInAs says of each account how a person knows it: by its label, by its name at the identity provider, or not at all.
+func (h *Helper) signedInAs(accounts []state.Account) []string {
+	out := make([]string, len(accounts))
+	for i, a := range accounts {
+		si, _ := h.Book.SignIn(a.SignIn)
+		if name := firstOf(a.Label, si.User); name != "" {
+			out[i] = " as " + credential.Printable(name, 100)
+		}
+	}
+	return out
+}
+
+// SignedIn lists the accounts that are signed in to a server, in words.
+func (h *Helper) SignedIn(url string) []string {
+	s, err := h.Book.Server(url)
+	if err != nil {
+		return nil
+	}
+	names := h.signedInAs(s.Accounts)
+	for i := range names {
+		names[i] = firstOf(strings.TrimPrefix(names[i], " as "), "the one without a label")
+	}
+	return names
 }
 
 // leave ends the sign-ins of accounts that serve nobody else and takes the accounts off the server. One whose sign-in

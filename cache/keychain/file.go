@@ -77,7 +77,7 @@ func passphraseFrom(path string) (credential.Secret, error) {
 		}
 		return credential.Secret{}, credential.Fail(credential.KeychainBroken, text, err)
 	}
-	line := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	line := strings.TrimSuffix(strings.TrimSuffix(string(credential.WithoutBOM(b)), "\n"), "\r")
 	return refuseEmpty(credential.NewSecret(line), "the passphrase file is empty")
 }
 

@@ -34,9 +34,6 @@ func readHeaders(flags []string) (http.Header, error) {
 	return headers, nil
 }
 
-// byteOrderMark is what editors on Windows put before UTF-8.
-const byteOrderMark = "\xef\xbb\xbf"
-
 // addHeaderFile adds the headers of a file, one on each line. Empty lines mean nothing.
 func addHeaderFile(headers http.Header, path string) error {
 	data, err := os.ReadFile(path)
@@ -46,7 +43,7 @@ func addHeaderFile(headers http.Header, path string) error {
 	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) || bytes.IndexByte(data, 0) >= 0 {
 		return credential.Fail(credential.BadInput, "the header file "+path+" is in UTF-16, or no text; save it as UTF-8", nil)
 	}
-	text := strings.TrimPrefix(string(data), byteOrderMark)
+	text := string(credential.WithoutBOM(data))
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSuffix(line, "\r")
 		if strings.Trim(line, " \t") == "" {

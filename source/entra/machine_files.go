@@ -28,6 +28,7 @@ func readFile(path, what string) ([]byte, error) {
 	var data []byte
 	if err == nil {
 		data, err = os.ReadFile(path)
+		data = credential.WithoutBOM(data)
 	}
 	if err == nil && len(bytes.TrimSpace(data)) == 0 {
 		err = errors.New("it is empty")

@@ -86,7 +86,7 @@ func (m Machine) secret() (credential.Secret, error) {
 	if err == nil {
 		data, err = os.ReadFile(m.SecretFile)
 	}
-	secret := credential.NewSecret(strings.TrimRight(string(data), "\r\n"))
+	secret := credential.NewSecret(strings.TrimRight(string(credential.WithoutBOM(data)), "\r\n"))
 	if err == nil && secret.IsZero() {
 		err = errors.New("it is empty")
 	}
