@@ -113,7 +113,7 @@ func clone(t *testing.T) string {
 		t.Fatal(err)
 	}
 	git := tool(t, "git")
-	return "#!/bin/sh\n[ \"$1\" = clone ] || exec '" + git + "' \"$@\"\nexec '" + git + "' -c safe.directory='*' clone --quiet --depth 1 'file://" + root + "' mcp-credential\n"
+	return "#!/bin/sh\n[ \"$1\" = clone ] || exec '" + git + "' \"$@\"\nrm -rf mcp-credential\nexec '" + git + "' -c safe.directory='*' clone --quiet --depth 1 'file://" + root + "' mcp-credential\n"
 }
 
 func tool(t *testing.T, name string) string {
