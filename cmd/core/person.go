@@ -122,6 +122,7 @@ func (p *person) Way() source.Way { return p.way }
 // OpenURL shows the authorization URL: through a page of ours first where nobody has approved this server yet.
 func (p *person) OpenURL(ctx context.Context, url string) error {
 	if p.way == source.NoBrowser {
+		p.limit()
 		call.Say(p.w.streams.err, "open this address in any browser and sign in:")
 		p.line(url)
 		call.Say(p.w.streams.err, "the browser ends on an address that it cannot open; paste that address here:")
@@ -216,6 +217,11 @@ func (p *person) line(text string) {
 // maxTyped bounds all that is typed or pasted during one sign-in, in bytes.
 const maxTyped = 1 << 20
 
+// limit says how long a sign-in may take, and how to end it.
+func (p *person) limit() {
+	call.Say(p.w.streams.err, "it may take "+strconv.Itoa(int(credential.SignInTotal.Minutes()))+" minutes; Ctrl-C ends it")
+}
+
 // tick is how often the waiting indicator moves.
 const tick = time.Second
 
@@ -223,7 +229,7 @@ const tick = time.Second
 func (p *person) wait(text string) {
 	p.waiting()
 	p.waiting = func() {}
-	text += ", " + strconv.Itoa(int(credential.SignInTotal.Minutes())) + " minutes at most; Ctrl-C ends it"
+	p.limit()
 	if !p.w.terminal() {
 		call.Say(p.w.streams.err, text)
 		return
