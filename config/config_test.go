@@ -64,6 +64,12 @@ func TestLoad(t *testing.T) {
 	if _, err := Load(path); credential.KindOf(err) != credential.BadInput || !strings.Contains(err.Error(), path) {
 		t.Errorf("%v, want an error of the input that names the file", err)
 	}
+	if err := os.WriteFile(path, []byte("\xef\xbb\xbfprompt = \"never\"\r\n"), 0o600); err != nil { // as Windows PowerShell 5.1 does
+		t.Fatal(err)
+	}
+	if c, err := Load(path); err != nil || c.Prompt != "never" {
+		t.Errorf("with a byte order mark: %+v %v", c, err)
+	}
 	if _, err := Load(filepath.Dir(path)); credential.KindOf(err) != credential.BadInput {
 		t.Errorf("a folder: %v", err)
 	}

@@ -105,35 +105,6 @@ func newJob(t *testing.T) *job {
 	return j
 }
 
-// clone is a git that clones this checkout, wherever it is told to clone from.
-func clone(t *testing.T) string {
-	t.Helper()
-	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	git := tool(t, "git")
-	return "#!/bin/sh\n[ \"$1\" = clone ] || exec '" + git + "' \"$@\"\nrm -rf mcp-credential\nexec '" + git + "' -c safe.directory='*' clone --quiet --depth 1 'file://" + root + "' mcp-credential\n"
-}
-
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		lacking.Part(t, name)
-	}
-	return path
-}
-
-func goEnv(t *testing.T, name string) string {
-	t.Helper()
-	out, err := exec.Command("go", "env", name).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(out))
-}
-
 // curl stands in for curl on a machine without it, as far as the examples use it.
 func curl(args []string) int {
 	req, _ := http.NewRequest(http.MethodGet, "", nil)

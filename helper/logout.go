@@ -51,7 +51,11 @@ func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, err
 		h.orphans(ctx)
 	}
 	if !known && url != "" {
-		return nil, h.fail(credential.NotFound, url, "nobody is signed in to "+url)
+		text := "nobody is signed in to " + url
+		if account != "" {
+			text += " as " + credential.Printable(account, 80)
+		}
+		return nil, h.fail(credential.NotFound, url, text)
 	}
 	return out, errors.Join(bad...)
 }

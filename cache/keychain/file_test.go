@@ -166,6 +166,14 @@ func TestADamagedItemIsSaidToBe(t *testing.T) {
 	wantValue(t, k, "id", []byte("three"))
 }
 
+// The passphrase is the same, however an editor on Windows has written the file.
+func TestPassphraseFileOfWindows(t *testing.T) {
+	o := fileOptions(t)
+	set(t, mustOpen(t, o), "id", "value")
+	o.PassphraseFile = phrase(t, "\xef\xbb\xbfcorrect horse\r\n")
+	wantValue(t, mustOpen(t, o), "id", []byte("value"))
+}
+
 func TestPassphraseFiles(t *testing.T) {
 	exposed := phrase(t, "x")
 	if err := os.Chmod(exposed, 0o644); err != nil {

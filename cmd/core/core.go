@@ -10,6 +10,7 @@ import (
 	"os"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -72,7 +73,7 @@ func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.
 	if c, ok := plainBridge(args); ok {
 		return report(stderr, "bridge", call.Login{}, c.Run(ctx, s))
 	}
-	parser, err := kong.New(model(args), kong.Name(call.Program), kong.Description(about), kong.Writers(stdout, stderr),
+	parser, err := kong.New(model(args), kong.PostBuild(onlyUseful), kong.Name(call.Program), kong.Description(about), kong.Writers(stdout, stderr),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.Exit(func(code int) { panic(exited(code)) }))
 	if err != nil {
@@ -96,6 +97,19 @@ func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.
 		l.Home = home.String()
 	}
 	return report(stderr, named(args), l, err)
+}
+
+// onlyUseful leaves out of the help of store and erase what they take like get, as hosts call all three alike, and do not use.
+func onlyUseful(k *kong.Kong) error {
+	for _, command := range k.Model.Children {
+		if command.Name != "store" && command.Name != "erase" {
+			continue
+		}
+		for _, flag := range command.Flags {
+			flag.Hidden = !slices.Contains([]string{"help", "home", "verbose", "input", "account", "client-id"}, flag.Name)
+		}
+	}
+	return nil
 }
 
 // report tells the error of a command, with l in the login that it advises.

@@ -10,6 +10,17 @@ import (
 
 type storeCmd struct{ call.Flags }
 
+// Help is what "store --help" says besides the flags.
+func (storeCmd) Help() string {
+	return `It reads the server and its token from stdin, and prints nothing. A token is kept with its server; a refresh token needs its issuer
+and client too, and is refreshed from then on:
+
+  echo '{"url":"https://mcp.example.com/mcp","access_token":"..."}' | mcp-credential store --input json
+
+The keys are url, access_token, expires_in or expires_at, refresh_token, issuer, client_id, scopes and account. As a helper
+of git it takes git's own lines and keeps only what carries a Bearer token.`
+}
+
 // Run keeps what a host has obtained elsewhere. It prints nothing.
 func (c storeCmd) Run(ctx context.Context, s streams) error {
 	w, r, err := open(c.Flags, s)
@@ -33,6 +44,15 @@ func (c storeCmd) Run(ctx context.Context, s streams) error {
 }
 
 type eraseCmd struct{ call.Flags }
+
+// Help is what "erase --help" says besides the flags.
+func (eraseCmd) Help() string {
+	return `With a URL it forgets every access token of that server. With a request on stdin that names the refused token it forgets that
+one alone, so that a caller that is late does not throw away the new one. The sign-in stays; the next get refreshes:
+
+  mcp-credential erase https://mcp.example.com/mcp
+  echo '{"url":"https://mcp.example.com/mcp","access_token":"..."}' | mcp-credential erase --input json`
+}
 
 // Run takes back a refused token, or all tokens of a server. It prints nothing.
 func (c eraseCmd) Run(ctx context.Context, s streams) error {

@@ -21,7 +21,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	colour := call.Terminal(os.Stdout) && os.Getenv("NO_COLOR") == ""
+	colour := call.Terminal(os.Stdout) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	code := run(ctx, os.Args, os.Stdout, os.Stderr, colour)
 	stop()
 	os.Exit(code)

@@ -59,6 +59,11 @@ func TestDemo(t *testing.T) {
 		if n := strings.Count(out.String(), "\n   ok "); n < len(steps) || strings.Contains(out.String(), "\x1b") {
 			t.Errorf("%d facts, or colours:\n%s", n, out.String())
 		}
+		for line := range strings.Lines(out.String()) {
+			if len(line) > 81 {
+				t.Errorf("a line of %d columns: %s", len(line)-1, line)
+			}
+		}
 		if took := time.Since(began); took > limit {
 			t.Errorf("it took %v", took)
 		}

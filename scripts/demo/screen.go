@@ -37,7 +37,8 @@ func (s screen) intro(server, issuer string) {
 	s.line("  MCP server            " + server)
 	s.line("  authorization server  " + issuer)
 	s.line("")
-	s.line("  Access tokens live 5 seconds. A refresh token works once; a second use revokes the whole sign-in.")
+	s.line("  Access tokens live 5 seconds. A refresh token works once; a second use")
+	s.line("  revokes the whole sign-in.")
 	s.line("  Home directory and keychain are temporary: nothing of yours is touched.")
 }
 
@@ -47,12 +48,35 @@ func (s screen) title(n int, text string) {
 	s.line("")
 }
 
-func (s screen) command(text string) { s.line("   " + s.paint(blue, "$ "+text)) }
+func (s screen) command(text string) {
+	for _, line := range fold("$ " + text) {
+		s.line("   " + s.paint(blue, line))
+	}
+}
+
+// columns is what a line of the transcript may take beside its indentation, on a terminal of 80.
+const columns = 76
+
+// fold breaks a line at spaces, and within a word only where that is longer than a line.
+func fold(text string) []string {
+	var out []string
+	for len(text) > columns {
+		at := strings.LastIndexByte(text[:columns+1], ' ')
+		if at < columns/2 {
+			at = columns
+		}
+		out = append(out, text[:at])
+		text = strings.TrimPrefix(text[at:], " ")
+	}
+	return append(out, text)
+}
 
 // output shows what a command printed.
 func (s screen) output(text string) {
 	for line := range strings.Lines(text) {
-		s.line("   " + strings.TrimRight(line, "\r\n"))
+		for _, part := range fold(strings.TrimRight(line, "\r\n")) {
+			s.line("   " + part)
+		}
 	}
 }
 
@@ -62,7 +86,7 @@ func (s screen) note(text string) { s.line("   " + s.paint(faint, "("+text+")"))
 // proven states a checked fact, and a number that belongs to it where there is one.
 func (s screen) proven(text, number string) {
 	if number != "" {
-		text = fmt.Sprintf("%-64s %12s", text, number)
+		text = fmt.Sprintf("%-60s %12s", text, number)
 	}
 	s.line("   " + s.paint(green, "ok") + " " + text)
 }

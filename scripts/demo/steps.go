@@ -21,7 +21,7 @@ var steps = []struct {
 	{"A warm get: the answer is in the cache, no daemon, no network.", (*stage).warm},
 	{"The token expires. The next get refreshes it in silence.", (*stage).refresh},
 	{"It expires again, and 20 processes want it at once. One of them refreshes.", (*stage).race},
-	{"The server refuses a token before its time. The host gives it back and asks again.", (*stage).refused},
+	{"A token is refused before its time. The host gives it back and asks again.", (*stage).refused},
 	{"What the product knows. There is no secret in it.", (*stage).status},
 	{"Sign out. The refresh token is revoked at the server.", (*stage).signOut},
 }
