@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -249,7 +250,7 @@ func (h *Helper) store(ctx context.Context, kc Keychain, server state.Server, ac
 	if err := h.Book.PutSignIn(si.Expires(s.tokenID, answer.Token.Expiry)); err != nil {
 		return nil, err
 	}
-	replaced, err := h.approve(ctx, server, account)
+	replaced, err := h.approve(ctx, server, account, credential.LockWait)
 	if err != nil || answer.Token.Access.IsZero() {
 		return replaced, err
 	}
@@ -264,8 +265,8 @@ func (h *Helper) store(ctx context.Context, kc Keychain, server state.Server, ac
 
 // approve records that a person has approved this server for this account, and forgets which answers the old record led to.
 // It returns the sign-ins that the server had and has no more.
-func (h *Helper) approve(ctx context.Context, server state.Server, account state.Account) (replaced []string, err error) {
-	err = h.locked(ctx, "servers", credential.LockShort, func() error {
+func (h *Helper) approve(ctx context.Context, server state.Server, account state.Account, patience time.Duration) (replaced []string, err error) {
+	err = h.locked(ctx, "servers", patience, func() error {
 		now, err := h.Book.Server(server.URL)
 		if err != nil && !errors.Is(err, state.ErrNone) {
 			return err

@@ -155,18 +155,29 @@ func (h *Helper) orphans(ctx context.Context) {
 	}
 }
 
-// forgetOrphan revokes and removes a sign-in that serves no server any more: a newer one has replaced it.
+// forgetOrphan removes a sign-in that serves no server any more, because a newer one has replaced it. It is revoked first, unless
+// the same client has another sign-in with that issuer: some servers end all of a client's grants together.
 func (h *Helper) forgetOrphan(ctx context.Context, id string) {
 	err := h.locked(ctx, id, credential.LockSignIn, func() error {
 		if users, err := h.Book.Serves(id); err != nil || len(users) > 0 {
 			return err
 		}
-		h.revoke(ctx, id, "that was replaced")
+		if !h.sharesClient(id) {
+			h.revoke(ctx, id, "that was replaced")
+		}
 		return h.dropSignIn(ctx, id)
 	})
 	if err != nil {
 		h.Warn("the replaced sign-in could not be removed from the keychain: " + err.Error())
 	}
+}
+
+func (h *Helper) sharesClient(id string) bool {
+	all, err := h.Book.SignIns()
+	own := slices.IndexFunc(all, func(s state.SignIn) bool { return s.ID == id })
+	return err != nil || own >= 0 && slices.ContainsFunc(all, func(s state.SignIn) bool {
+		return s.ID != id && s.ClientID == all[own].ClientID && s.Endpoints.Issuer == all[own].Endpoints.Issuer
+	})
 }
 
 // revoke tells the authorization server, which may be unreachable: the sign-in is forgotten here all the same.

@@ -212,7 +212,7 @@ func (h *Helper) agree(ctx context.Context, p Proposal, source string, before su
 
 // approveShared is approve for a sign-in that is there already, whose lock the caller does not hold.
 func (h *Helper) approveShared(ctx context.Context, server state.Server, account state.Account) error {
-	replaced, err := h.approve(ctx, server, account)
+	replaced, err := h.approve(ctx, server, account, credential.LockShort)
 	for _, id := range replaced {
 		h.forgetOrphan(ctx, id)
 	}

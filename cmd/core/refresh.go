@@ -31,8 +31,8 @@ func (c refreshCmd) Run(ctx context.Context, s streams) error {
 		args := append(helper.RefreshArgs(q, c.Refused, c.Prompt != ""), helper.ClaimsArgs(c.Claims)...)
 		return w.launch(append(args, "--apart")...)
 	}
-	// SIGTERM at the wrong moment must not lose a rotated refresh token: the work is short and bounded.
-	ctx, cancel := awake.WithTimeout(context.WithoutCancel(ctx), credential.LockWait+credential.RefreshTotal)
+	// SIGTERM at the wrong moment must not lose a rotated refresh token: the work is short and bounded, behind two locks at most.
+	ctx, cancel := awake.WithTimeout(context.WithoutCancel(ctx), 2*credential.LockWait+credential.RefreshTotal)
 	defer cancel()
 	return w.helper.Refresh(ctx, helper.Renewal{Query: q, Refused: c.Refused, Claims: c.Claims, Prompt: c.Prompt != "" && w.prompt("", c.URL)})
 }
