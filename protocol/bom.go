@@ -2,17 +2,18 @@ package protocol
 
 import (
 	"bufio"
-	"io"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
-// withoutBOM passes over the byte order mark that Windows PowerShell 5.1 puts before what it pipes.
-func withoutBOM(r io.Reader) *bufio.Reader {
-	b := bufio.NewReader(r)
-	const longest = 3
-	if start, _ := b.Peek(longest); len(start) == longest && len(credential.WithoutBOM(start)) == 0 {
-		_, _ = b.Discard(longest)
+// skipBOM passes over the byte order mark that Windows PowerShell 5.1 puts before what it pipes. It waits for no more than
+// the first byte where there is none.
+func skipBOM(r *bufio.Reader) {
+	const mark, first = 3, 0xef
+	if start, _ := r.Peek(1); len(start) == 0 || start[0] != first {
+		return
 	}
-	return b
+	if start, _ := r.Peek(mark); len(start) == mark && len(credential.WithoutBOM(start)) == 0 {
+		_, _ = r.Discard(mark)
+	}
 }

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"io"
 	"strings"
 	"testing"
 )
@@ -9,17 +8,17 @@ import (
 // Windows PowerShell 5.1 begins what it pipes with a byte order mark.
 func TestByteOrderMark(t *testing.T) {
 	const bom = "\xef\xbb\xbf"
-	for name, decode := range map[string]func(io.Reader) (Request, error){"json": decodeJSON, "git": decodeGit} {
-		text := "{\"url\":\"https://mcp.example/mcp\"}\r\n"
-		if name == "git" {
-			text = "protocol=https\nhost=mcp.example\npath=mcp\n"
+	for name, text := range map[string]string{
+		"json": "{\"url\":\"https://mcp.example/mcp\"}\r\n", "git": "protocol=https\nhost=mcp.example\npath=mcp\n",
+	} {
+		for _, format := range []string{name, ""} {
+			r, err := Decode(strings.NewReader(bom+text), format)
+			if err != nil || r.Query.URL != "https://mcp.example/mcp" || r.Format != name {
+				t.Errorf("%s as %q: %q in %s, error %v", name, format, r.Query.URL, r.Format, err)
+			}
 		}
-		r, err := decode(strings.NewReader(bom + text))
-		if err != nil || r.Query.URL != "https://mcp.example/mcp" {
-			t.Errorf("%s: %q, error %v", name, r.Query.URL, err)
-		}
-		if _, err := decode(strings.NewReader(bom + bom + text)); err == nil {
-			t.Errorf("%s: two byte order marks are taken", name)
+		if _, err := Decode(strings.NewReader(bom+bom+bom+text), name); err == nil {
+			t.Errorf("%s: three byte order marks are taken", name)
 		}
 	}
 }

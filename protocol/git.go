@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"bufio"
 	"io"
 	"net/url"
 	"strconv"
@@ -81,7 +82,7 @@ func (r *Request) takeAccess(a attributes) error {
 // others may take it for a line's end (CVE-2024-50338, CVE-2024-52006). Keys we do not know are kept and never looked at.
 func readAttributes(r io.Reader) (attributes, error) {
 	a := attributes{one: map[string]string{}, many: map[string][]string{}}
-	lines := withoutBOM(r)
+	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadString('\n')
 		if err != nil && err != io.EOF {

@@ -67,7 +67,7 @@ func (d jsonDecoder) decode(r io.Reader) (Request, error) {
 // readObject reads one JSON object up to the end of r. encoding/json by itself would take the last of two equal keys,
 // match keys without regard to case and ignore what follows: readers that differ there see different requests.
 func readObject(r io.Reader) (map[string]json.RawMessage, error) {
-	dec := json.NewDecoder(withoutBOM(r))
+	dec := json.NewDecoder(r)
 	if open, err := dec.Token(); err != nil {
 		return nil, jsonError(err)
 	} else if open != json.Delim('{') {

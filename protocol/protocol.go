@@ -53,13 +53,14 @@ func ByName(name string) (Format, error) {
 // end of r, for json at the end of r. Errors are those of Format.Decode, and of kind Usage for a name that is unknown or
 // for answers only; nothing is read then. The Request's Format is set on errors too, once it is known.
 func Decode(r io.Reader, name string) (Request, error) {
+	buffered := bufio.NewReader(r)
 	if name == "" {
-		buffered := bufio.NewReader(r)
+		skipBOM(buffered)
 		first, err := buffered.Peek(1)
 		if err != nil {
 			return Request{}, readError(err)
 		}
-		name, r = "git", buffered
+		name = "git"
 		if first[0] == '{' {
 			name = "json"
 		}
@@ -71,7 +72,8 @@ func Decode(r io.Reader, name string) (Request, error) {
 	if f.Decode == nil {
 		return Request{}, credential.Fail(credential.Usage, "the format "+name+" is for answers only; requests are git or json", nil)
 	}
-	req, err := f.Decode(r)
+	skipBOM(buffered)
+	req, err := f.Decode(buffered)
 	req.Format = name
 	return req, err
 }

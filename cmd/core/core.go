@@ -32,7 +32,7 @@ type commands struct {
 	Login   loginCmd   `cmd:"" help:"Sign in to a server."`
 	Logout  logoutCmd  `cmd:"" help:"Sign out of a server."`
 	Bridge  bridgeCmd  `cmd:"" help:"Serve a remote MCP server to a host over stdio."`
-	Status  statusCmd  `cmd:"" help:"Show servers, sign-ins and how they fare."`
+	Status  statusCmd  `cmd:"" help:"Show servers, sign-ins, expiry and the last error."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 	Refresh refreshCmd `cmd:"" hidden:""`
 	Offer   offerCmd   `cmd:"" hidden:""`

@@ -75,5 +75,6 @@ func readCert(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxCertFile))
+	data, err := io.ReadAll(io.LimitReader(f, maxCertFile))
+	return credential.WithoutBOM(data), err
 }
