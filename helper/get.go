@@ -29,15 +29,24 @@ type Ask struct {
 
 // justReplaced reports whether a caller that does not say which token was refused means one that is replaced already: of
 // many that were refused together, for the same claims, the last may come when the first has its new token.
-func justReplaced(r state.Replaced, a Ask, now time.Time) bool {
-	age := now.Sub(r.At)
-	return age >= 0 && age < credential.ReplacedRest && r.Claims == a.Claims
+// A token that is newer than its record is one whose refresh is about to write that.
+func (h *Helper) justReplaced(s subject, a Ask, t credential.Token) bool {
+	recent := func(at time.Time) bool {
+		age := h.Now().Sub(at)
+		return age >= 0 && age < credential.ReplacedRest
+	}
+	si, err := h.latest(s) // read after the token
+	if err != nil {
+		return false
+	}
+	unrecorded := t.Obtained.After(si.LastRefresh) && t.Obtained.After(si.Created)
+	return recent(si.Replaced.At) && si.Replaced.Claims == a.Claims || unrecorded && recent(t.Obtained)
 }
 
 // poll is how often a caller looks whether the process that refreshes or signs in on its behalf has finished.
 const (
 	pollFirst = 15 * time.Millisecond
-	pollMost  = 120 * time.Millisecond
+	pollMost  = 400 * time.Millisecond
 )
 
 // Get answers with a token that can be handed out, from the cache or by a refresh in another process that it waits
@@ -90,7 +99,7 @@ func (h *Helper) get(ctx context.Context, a Ask) (credential.Token, error) {
 	if errors.Is(err, cache.ErrDamaged) {
 		h.Warn("the cached token for " + s.server.URL + " is unusable and will be replaced: " + err.Error())
 	}
-	if a.Force && a.Refused.IsZero() && !justReplaced(s.signIn.Replaced, a, h.Now()) {
+	if a.Force && a.Refused.IsZero() && !h.justReplaced(s, a, t) {
 		a.Refused = t.Access
 	}
 	if err == nil && a.serves(t, h.Now()) {

@@ -103,7 +103,8 @@ type Helper struct {
 	Source   func(name string) (Refresher, error)
 	// Machine finds the machine identity that a question may use; nil without an error: there is none. named: a flag or
 	// the configuration asks for it, so that an error is final. A nil Machine finds none.
-	Machine      func(q credential.Query, s Settings) (m Machine, named bool, err error)
+	// With onlyNamed no other one is looked for, which costs every caller the reading of certificates.
+	Machine      func(q credential.Query, onlyNamed bool) (m Machine, named bool, err error)
 	KeychainKeys bool // the keychain holds the data keys of machine identities: it never asks (macOS)
 
 	Find   func(ctx context.Context, serverURL string, s Settings) (Found, error)

@@ -40,14 +40,13 @@ func (h *Helper) machine(a Ask, unknown error) (Machine, error) {
 	if h.Machine == nil {
 		return nil, nil
 	}
-	m, named, err := h.Machine(a.Query, h.Settings(a.Query.URL))
+	kind := credential.KindOf(unknown)
+	onlyNamed := unknown == nil || kind != credential.NotFound && kind != credential.NoSignIn || a.Quiet || a.Query.Account != ""
+	m, named, err := h.Machine(a.Query, onlyNamed)
 	if named {
 		return m, h.about(a.Query.URL, err)
 	}
-	if kind := credential.KindOf(unknown); unknown == nil || kind != credential.NotFound && kind != credential.NoSignIn {
-		return nil, nil
-	}
-	if a.Quiet || a.Query.Account != "" {
+	if onlyNamed {
 		return nil, nil
 	}
 	if err != nil && a.Prompt && h.Reachable() {

@@ -62,7 +62,7 @@ func newMachineRig(t *testing.T) *machineRig {
 		secret: strings.Repeat("s", 40), life: time.Hour,
 	}}
 	r.service.now = func() time.Time { return r.now }
-	r.Machine = func(credential.Query, Settings) (Machine, bool, error) {
+	r.Machine = func(credential.Query, bool) (Machine, bool, error) {
 		if r.broken != nil {
 			return nil, r.named, r.broken
 		}

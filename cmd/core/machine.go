@@ -46,11 +46,14 @@ func (r robot) Key(salt []byte) (credential.Secret, error) { return r.tokens.Key
 
 // machine finds the machine identity for a question: named by --identity, or by the configuration unless an account is
 // asked for, else described by the environment.
-func (w *wiring) machine(q credential.Query, _ helper.Settings) (helper.Machine, bool, error) {
+func (w *wiring) machine(q credential.Query, onlyNamed bool) (helper.Machine, bool, error) {
 	c := w.config.Servers[q.URL]
 	kind := q.Identity
 	if kind == "" && q.Account == "" {
 		kind = c.Identity
+	}
+	if kind == "" && onlyNamed {
+		return nil, false, nil
 	}
 	m, err := w.identify(kind, q, c)
 	if m == nil || err != nil {
