@@ -245,6 +245,8 @@ func (h *Helper) refreshMachine(ctx context.Context, q credential.Query, m Machi
 		return err
 	}
 	return h.locked(ctx, r.record.ID, credential.LockWait, func() error {
+		ctx, cancel := context.WithTimeout(ctx, credential.RefreshTotal)
+		defer cancel()
 		r, err := h.robot(q.URL, m)
 		if err != nil {
 			return err
