@@ -34,6 +34,19 @@ func (r *rig) refreshToken() string {
 
 func (r *rig) parkedFile() string { return r.Dir.File("tokens", r.subject().signIn.ID, parkedName) }
 
+// block puts files where folders should be, so that nothing can be written there.
+func (r *rig) block(folders ...string) {
+	r.t.Helper()
+	for _, folder := range folders {
+		if err := os.RemoveAll(r.Dir.File(folder)); err != nil {
+			r.t.Fatal(err)
+		}
+		if err := os.WriteFile(r.Dir.File(folder), nil, 0o600); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
 // A process that is killed before it has removed the parked file leaves one that is older than the keychain's item.
 func TestParkedTokenNeverBeatsANewerOne(t *testing.T) {
 	r := newRig(t)
@@ -125,16 +138,7 @@ func TestOnlyCopyIsNotGivenUp(t *testing.T) {
 	r.expire()
 	r.setFails = errLocked
 	id := r.subject().signIn.ID
-	r.server.before = func() {
-		for _, folder := range []string{"tokens", "spare"} {
-			if err := os.RemoveAll(r.Dir.File(folder)); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(r.Dir.File(folder), nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	r.server.before = func() { r.block("tokens", "spare") }
 	tries := 0
 	r.Trace = func(text string) {
 		if strings.Contains(text, "trying again") {
@@ -161,12 +165,7 @@ func TestTokensFolderThatCannotBeWrittenTo(t *testing.T) {
 	r := newRig(t)
 	r.login(Login{})
 	r.expire()
-	if err := os.RemoveAll(r.Dir.File("tokens")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(r.Dir.File("tokens"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	r.block("tokens")
 	r.wantRefresh()
 	for range 2 {
 		got, err := r.get()
@@ -182,14 +181,7 @@ func TestNothingIsSpentOnAHomeThatTakesNothing(t *testing.T) {
 	r := newRig(t)
 	r.login(Login{})
 	r.expire()
-	for _, folder := range []string{"tokens", "spare"} {
-		if err := os.RemoveAll(r.Dir.File(folder)); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(r.Dir.File(folder), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	r.block("tokens", "spare")
 	wantKind(t, r.refresh(), credential.BadHome)
 	if r.server.requests != 0 {
 		t.Errorf("%d token requests, want none", r.server.requests)
