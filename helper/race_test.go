@@ -183,3 +183,22 @@ func TestLateChallenge(t *testing.T) {
 	r.now = r.now.Add(credential.ReplacedRest)
 	challenged("access-3")
 }
+
+// Where a sign-in answers, only an identity that somebody has named is looked for: finding one reads certificates, and
+// hundreds of callers may come at once.
+func TestNoIdentityIsLookedForBesideASignIn(t *testing.T) {
+	r := newRig(t)
+	r.login(Login{})
+	var onlyNamed []bool
+	r.Machine = func(_ credential.Query, only bool) (Machine, bool, error) {
+		onlyNamed = append(onlyNamed, only)
+		return nil, false, nil
+	}
+	got, err := r.get()
+	wantAccess(t, got, err, "access-1")
+	_, err = r.Get(t.Context(), Ask{Query: credential.Query{URL: "https://unknown.example/mcp"}, Wait: r.wait})
+	wantKind(t, err, credential.NotFound)
+	if len(onlyNamed) != 2 || !onlyNamed[0] || onlyNamed[1] {
+		t.Errorf("looked for named ones only: %v, want true, then false", onlyNamed)
+	}
+}
