@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
@@ -54,7 +55,7 @@ func benchBridge(b *testing.B) (*fake, io.Writer, *bufio.Reader) {
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
 	ended := make(chan error, 1)
-	v := &vault{give: func(Need, int) (credential.Token, error) { return good("t"), nil }}
+	v := &vault{give: func(token.Need, int) (credential.Token, error) { return good("t"), nil }}
 	go func() {
 		ended <- Run(context.Background(), Config{URL: f.url(), Client: &http.Client{Transport: &http.Transport{}}, Tokens: v, In: inR, Out: outW})
 	}()

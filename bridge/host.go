@@ -1,82 +1,113 @@
 package bridge
 
 import (
-	"bufio"
+	"bytes"
+	"context"
 	"errors"
-	"io"
-	"sync"
-	"sync/atomic"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/bridge/jsonrpc"
+	"github.com/mcp-credential/mcp-credential/bridge/streamable"
+	"github.com/mcp-credential/mcp-credential/credential"
 )
 
-// host is the host's side: lines out, one writer at a time, each message whole.
-type host struct {
-	mu     sync.Mutex
-	w      io.Writer
-	closed atomic.Bool
-	gone   chan struct{} // closed when a write has failed: nobody reads any more
-}
-
-func newHost(w io.Writer) *host { return &host{w: w, gone: make(chan struct{})} }
-
-// send writes one message, which has no line breaks in it and is the caller's to give away. A host that does not read
-// holds the caller up; one that is gone loses the message.
-func (h *host) send(msg []byte) {
-	msg = append(msg, '\n')
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.closed.Load() {
+// receive takes one line of the host and returns at once; everything that waits happens in a goroutine of its own, also
+// for a host that does not read: the end of its lines must still be seen.
+func (b *bridge) receive(line []byte) {
+	if len(bytes.TrimSpace(line)) == 0 {
 		return
 	}
-	if _, err := h.w.Write(msg); err != nil {
-		h.closed.Store(true)
-		close(h.gone)
+	m, err := jsonrpc.Parse(line)
+	switch {
+	case errors.Is(err, jsonrpc.ErrNotJSON):
+		go b.out.Send(jsonrpc.NewError(nil, jsonrpc.ParseError, "the line is not JSON", nil))
+		return
+	case err != nil:
+		go b.out.Send(jsonrpc.NewError(m.ID, jsonrpc.InvalidRequest, "the line is not a JSON-RPC message", nil))
+		return
+	case m.Kind == jsonrpc.Response && b.host.TakeResponse(m):
+		return
+	case m.Method == "initialize":
+		b.host.Initialize(m.Params)
+	case m.Method == "logging/setLevel":
+		b.host.SetLevel(m.Params.Text("level"))
+	}
+	call := b.client.Begin(&m)
+	if call == nil {
+		return
+	}
+	before := b.order.before(&m, call)
+	go func() {
+		defer b.client.End(call)
+		for _, taken := range before {
+			waitTaken(call.Context(), taken)
+		}
+		b.send(call)
+	}()
+}
+
+// send brings one message to the server and what comes of it to the host.
+func (b *bridge) send(call *streamable.Call) {
+	began := time.Now()
+	err := b.client.Send(call)
+	if err != nil {
+		b.Log(call.String() + ": " + reason(call, err))
+	} else {
+		b.Log(call.String() + ": done in " + time.Since(began).Round(time.Millisecond).String())
+	}
+	for _, id := range call.Pending() {
+		b.out.Send(b.errorResponse(id, err))
 	}
 }
 
-// close ends the writing. It does not wait for a write that the host holds up.
-func (h *host) close() { h.closed.Store(true) }
-
-// readLines hands on each line of r until its end, gathered as with none. A line that is too long for that is dropped;
-// tooLong gets what was seen of it, at its end.
-func readLines(r io.Reader, none gather, line func([]byte), tooLong func(*skim)) error {
-	in := bufio.NewReaderSize(r, 64<<10)
-	g := none
-	for {
-		part, err := in.ReadSlice('\n')
-		n, werr := g.Write(part)
-		switch {
-		case werr != nil:
-			var seen skim
-			for _, piece := range g.pieces {
-				_, _ = seen.Write(piece)
-			}
-			_, _ = seen.Write(part[n:])
-			g = none
-			if errors.Is(err, bufio.ErrBufferFull) {
-				err = skimLine(in, &seen)
-			}
-			tooLong(&seen)
-		case errors.Is(err, bufio.ErrBufferFull):
-			err = nil
-			continue
-		case g.size > 0:
-			line(g.join())
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-		if err != nil {
-			return nil
-		}
+// tooLong answers in place of whoever would have: the host gets an error for its request, and the server for the host's
+// response, whose identifier says nothing to the host.
+func (b *bridge) tooLong(m *jsonrpc.Oversized) {
+	b.Log("the host sent a line that is too long")
+	instead := jsonrpc.NewError(m.ID, jsonrpc.InvalidRequest, "the message is larger than the bridge takes", nil)
+	switch m.Kind() {
+	case jsonrpc.Request:
+		go b.out.Send(instead)
+	case jsonrpc.Response:
+		b.receive(instead)
 	}
 }
 
-func skimLine(in *bufio.Reader, seen *skim) error {
-	for {
-		part, err := in.ReadSlice('\n')
-		_, _ = seen.Write(part)
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return err
-		}
+// order is what the next message of the host waits for: initialize and notifications/initialized are passed before
+// anything that follows them, and notifications in their order; requests run side by side.
+type order struct{ handshake, notification <-chan struct{} }
+
+func newOrder() order {
+	none := make(chan struct{})
+	close(none)
+	return order{none, none}
+}
+
+// before returns what a message waits for, and has later ones wait for it.
+func (o *order) before(m *jsonrpc.Message, call *streamable.Call) []<-chan struct{} {
+	wait := []<-chan struct{}{o.handshake}
+	switch {
+	case m.Method == "initialize" || m.Method == "notifications/initialized":
+		o.handshake = call.Taken()
+	case m.Kind == jsonrpc.Notification && m.Method != "notifications/cancelled":
+		wait = append(wait, o.notification)
+		o.notification = call.Taken()
+	}
+	return wait
+}
+
+// waitTaken waits for the message before, within bounds: a server that does not answer a notification holds up nothing else.
+func waitTaken(ctx context.Context, taken <-chan struct{}) {
+	select {
+	case <-taken:
+		return
+	default:
+	}
+	timer := time.NewTimer(credential.HTTPMetadata)
+	defer timer.Stop()
+	select {
+	case <-taken:
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }

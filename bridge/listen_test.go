@@ -24,9 +24,9 @@ func TestListenFirst(t *testing.T) {
 			stream(w, ": open\n\n")
 			<-r.Context().Done()
 			return true
-		case a.m.method == "tools/list":
+		case a.m.Method == "tools/list":
 			close(listed)
-		case a.m.method == "tools/call" && !opened.Load() && time.Since(began) < hearTime:
+		case a.m.Method == "tools/call" && !opened.Load() && time.Since(began) < time.Second:
 			t.Error("the call came before the stream")
 		}
 		return false

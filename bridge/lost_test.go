@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/mcp-credential/mcp-credential/bridge/jsonrpc"
 )
 
 // restarting is a server that knows one session at a time; restart makes it forget that one.
@@ -28,12 +30,12 @@ func serveRestarting(t *testing.T, on func(w http.ResponseWriter, r *http.Reques
 	s.fake = serve(t, func(w http.ResponseWriter, r *http.Request, a arrival) bool {
 		present, id := fmt.Sprint("s", s.count.Load()), a.header.Get("Mcp-Session-Id")
 		switch {
-		case a.m.method == "initialize":
+		case a.m.Method == "initialize":
 			w.Header().Set("Mcp-Session-Id", present)
 			answer(w, welcome)
 		case id != present && a.method != http.MethodDelete:
 			w.WriteHeader(http.StatusNotFound)
-		case a.m.method == "notifications/initialized":
+		case a.m.Method == "notifications/initialized":
 			<-time.After(20 * time.Millisecond) // a way to go
 			s.ready.Store(id, true)
 			w.WriteHeader(http.StatusAccepted)
@@ -76,19 +78,19 @@ func TestHandshakeHangs(t *testing.T) {
 	var hellos atomic.Int32
 	f := serve(t, func(w http.ResponseWriter, r *http.Request, a arrival) bool {
 		switch {
-		case a.m.method == "initialize" && hellos.Add(1) == 2:
+		case a.m.Method == "initialize" && hellos.Add(1) == 2:
 			<-r.Context().Done()
-		case a.m.method == "initialize":
+		case a.m.Method == "initialize":
 			w.Header().Set("Mcp-Session-Id", fmt.Sprint("s", hellos.Load()))
 			answer(w, welcome)
-		case a.m.method == "tools/call" && a.header.Get("Mcp-Session-Id") == "s1":
+		case a.m.Method == "tools/call" && a.header.Get("Mcp-Session-Id") == "s1":
 			w.WriteHeader(http.StatusNotFound)
 		default:
 			return false
 		}
 		return true
 	})
-	r := run(t, Config{URL: f.url(), Repeat: 50 * time.Millisecond})
+	r := run(t, Config{URL: f.url(), Handshake: 50 * time.Millisecond})
 	r.hello("{}")
 	r.send(call1("1", "x"))
 	r.holds(`"id":1`, "opens no new one")
@@ -120,7 +122,7 @@ func TestLateAnswer(t *testing.T) {
 	r.holds(`"id":10`)
 	r.finish()
 	for _, a := range f.arrivals("POST") {
-		if a.m.kind == response {
+		if a.m.Kind == jsonrpc.Response {
 			t.Errorf("the new session was told %s", a.body)
 		}
 	}
@@ -131,7 +133,7 @@ func TestResumeStaysInItsSession(t *testing.T) {
 	lost := make(chan struct{})
 	f := serveRestarting(t, func(w http.ResponseWriter, _ *http.Request, a arrival, _ string) bool {
 		switch {
-		case digText(a.m.params, "name") == "a":
+		case a.m.Params.Text("name") == "a":
 			stream(w, "id: 1\nretry: 10\ndata:\n\n")
 			<-lost
 			panic(http.ErrAbortHandler)
@@ -156,12 +158,12 @@ func TestResumeStaysInItsSession(t *testing.T) {
 func TestErrorIsNoLoss(t *testing.T) {
 	for status, text := range map[int]string{http.StatusBadRequest: "unknown browser session", http.StatusNotFound: "no such thing"} {
 		f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
-			if a.m.method != "tools/call" {
+			if a.m.Method != "tools/call" {
 				return false
 			}
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(status)
-			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":%q}}`, a.m.id, text)
+			fmt.Fprintf(w, `{"jsonrpc":"2.0","id":%s,"error":{"code":-32602,"message":%q}}`, a.m.ID, text)
 			return true
 		})
 		r := run(t, Config{URL: f.url()})
@@ -202,7 +204,7 @@ func TestNotUpYet(t *testing.T) {
 	for _, status := range []int{http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout} {
 		var hellos, calls atomic.Int32
 		f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
-			if a.m.method == "initialize" && hellos.Add(1) == 1 || a.m.method == "tools/call" && calls.Add(1) == 1 {
+			if a.m.Method == "initialize" && hellos.Add(1) == 1 || a.m.Method == "tools/call" && calls.Add(1) == 1 {
 				w.WriteHeader(status)
 				return true
 			}
@@ -224,10 +226,10 @@ func TestPatienceEnds(t *testing.T) {
 		w.WriteHeader(http.StatusBadGateway)
 		return true
 	})
-	r := run(t, Config{URL: f.url(), Patience: 5 * retryFirst / 2})
+	r := run(t, Config{URL: f.url(), Retry: 625 * time.Millisecond})
 	r.send(initialize("{}"))
 	r.holds(`"id":"hello"`, `"error"`, "502")
-	if n := len(f.arrivals("POST initialize")); n != 2 { // at once and after retryFirst; the next pause is longer than what is left
+	if n := len(f.arrivals("POST initialize")); n != 2 { // at once and after 250 ms; the next pause is longer than what is left
 		t.Errorf("sent %d times", n)
 	}
 }
@@ -238,16 +240,16 @@ func TestAnswerOverLostConnection(t *testing.T) {
 	arrived := make(chan string, 2)
 	f := serve(t, func(w http.ResponseWriter, r *http.Request, a arrival) bool {
 		switch {
-		case a.m.method == "tools/call":
+		case a.m.Method == "tools/call":
 			stream(w, event1(`{"jsonrpc":"2.0","id":0,"method":"elicitation/create","params":{}}`))
 			<-r.Context().Done()
 			return true
-		case a.method == http.MethodPost && a.m.kind == response:
+		case a.method == http.MethodPost && a.m.Kind == jsonrpc.Response:
 			if answers.Add(1) == 1 {
 				panic(http.ErrAbortHandler)
 			}
 			arrived <- "answer"
-		case a.m.method == "notifications/cancelled":
+		case a.m.Method == "notifications/cancelled":
 			if cancels.Add(1) == 1 {
 				panic(http.ErrAbortHandler)
 			}
@@ -282,7 +284,7 @@ func TestCancelledIsNotRepeated(t *testing.T) {
 			again := make(chan struct{})
 			var hellos atomic.Int32
 			f := serve(t, func(w http.ResponseWriter, r *http.Request, a arrival) bool {
-				switch a.m.method {
+				switch a.m.Method {
 				case "initialize":
 					if hellos.Add(1) > 1 {
 						<-again
@@ -322,9 +324,9 @@ func TestCancelledInBatch(t *testing.T) {
 	told := make(chan struct{})
 	f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
 		switch {
-		case a.m.method == "notifications/cancelled":
+		case a.m.Method == "notifications/cancelled":
 			close(told)
-		case a.m.kind == batch:
+		case a.m.Kind == jsonrpc.Batch:
 			stream(w, ": open\n\n")
 			<-told
 			stream(w, event1(result("1", "first")), event1(result("2", "second")))

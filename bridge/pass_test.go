@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/mcp-credential/mcp-credential/bridge/jsonrpc"
 )
 
 // What the host sends and what the server sends arrive as they were written, but for line breaks.
@@ -50,7 +52,7 @@ func TestBytesPass(t *testing.T) {
 				if c.arrives == "" {
 					c.arrives = c.line
 				}
-				if got := f.arrivals("POST " + f.seen[0].m.method)[0].body; got != c.arrives {
+				if got := f.arrivals("POST " + f.seen[0].m.Method)[0].body; got != c.arrives {
 					t.Errorf("%s: the server got %q", how, got)
 				}
 			}
@@ -105,7 +107,7 @@ func TestBadLines(t *testing.T) {
 
 // A large message is reported from either side and by either way; a small one is not.
 func TestLarge(t *testing.T) {
-	large := strings.Repeat("a", 3*mostPiece)
+	large := strings.Repeat("a", 3<<20)
 	for name, c := range map[string]struct {
 		asked, answered string
 		events, want    bool
@@ -140,14 +142,14 @@ func TestBothWays(t *testing.T) {
 	answered := make(chan string, 1)
 	f := serve(t, func(w http.ResponseWriter, r *http.Request, a arrival) bool {
 		switch {
-		case a.m.method == "tools/call":
+		case a.m.Method == "tools/call":
 			stream(w, event1(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progress":1}}`),
 				event1(`{"jsonrpc":"2.0","id":"hello","method":"sampling/createMessage","params":{}}`))
 			got := <-answered
 			stream(w, event1(result("1", got)), event1(`{"jsonrpc":"2.0","method":"notifications/message","params":{}}`))
 			return true
-		case a.m.kind == response && a.method == http.MethodPost:
-			answered <- digText(a.m.result, "text")
+		case a.m.Kind == jsonrpc.Response && a.method == http.MethodPost:
+			answered <- jsonrpc.Members(a.m.Result).Text("text")
 		}
 		return false
 	})
@@ -177,11 +179,11 @@ func TestOrder(t *testing.T) {
 	hold := make(chan struct{})
 	f := serve(t, func(w http.ResponseWriter, r *http.Request, a arrival) bool {
 		switch {
-		case a.m.method == "notifications/initialized":
+		case a.m.Method == "notifications/initialized":
 			<-time.After(50 * time.Millisecond) // a server that takes its time
-		case a.m.method == "notifications/n" && dig(a.m.params, "n") != nil && string(dig(a.m.params, "n")) == "0":
+		case a.m.Method == "notifications/n" && a.m.Params.Get("n") != nil && string(a.m.Params.Get("n")) == "0":
 			<-time.After(20 * time.Millisecond)
-		case digText(a.m.params, "name") == "slow":
+		case a.m.Params.Text("name") == "slow":
 			select {
 			case <-hold:
 			case <-r.Context().Done():
@@ -201,14 +203,14 @@ func TestOrder(t *testing.T) {
 	r.want(result("1", "ok"))
 	eventually(t, "ten notifications", func() bool { return len(f.arrivals("POST notifications/n")) == 10 })
 	for i, a := range f.arrivals("POST notifications/n") {
-		if n := string(dig(a.m.params, "n")); n != fmt.Sprint(i) {
+		if n := string(a.m.Params.Get("n")); n != fmt.Sprint(i) {
 			t.Errorf("notification %s came as number %d", n, i)
 		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.seen[1].m.method != "notifications/initialized" {
-		t.Errorf("after initialize came %s", f.seen[1].m.method)
+	if f.seen[1].m.Method != "notifications/initialized" {
+		t.Errorf("after initialize came %s", f.seen[1].m.Method)
 	}
 }
 
@@ -228,11 +230,11 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for range n {
-		m, err := peek([]byte(r.next()))
-		if err != nil || m.result == nil {
-			t.Fatalf("%s, %v", m.raw, err)
+		m, err := jsonrpc.Parse([]byte(r.next()))
+		if err != nil || m.Result == nil {
+			t.Fatalf("%s, %v", m.Raw, err)
 		}
-		seen[string(m.id)] = true
+		seen[string(m.ID)] = true
 	}
 	if len(seen) != n {
 		t.Errorf("%d answers", len(seen))
@@ -242,11 +244,11 @@ func TestManyAtOnce(t *testing.T) {
 // The host's cancellation reaches the server after the request and ends the wait; in a stateless revision closing the
 // connection is the cancellation.
 func TestCancel(t *testing.T) {
-	for name, meta := range map[string]string{"sessions": "{}", "stateless": `{"` + metaVersion + `":"2026-07-28"}`} {
+	for name, meta := range map[string]string{"sessions": "{}", "stateless": `{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`} {
 		t.Run(name, func(t *testing.T) {
 			gone := make(chan struct{})
 			f := serve(t, func(w http.ResponseWriter, r *http.Request, a arrival) bool {
-				if a.m.method != "tools/call" {
+				if a.m.Method != "tools/call" {
 					return false
 				}
 				stream(w, ": open\n\n")
@@ -285,7 +287,7 @@ func wait1(t *testing.T, done <-chan struct{}) {
 func TestEnds(t *testing.T) {
 	release := make(chan struct{})
 	f := serve(t, func(_ http.ResponseWriter, r *http.Request, a arrival) bool {
-		if a.m.method == "tools/call" {
+		if a.m.Method == "tools/call" {
 			select {
 			case <-release:
 			case <-r.Context().Done():
@@ -302,7 +304,7 @@ func TestEnds(t *testing.T) {
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("it took %s", took)
 	}
-	r = run(t, Config{URL: f.url(), Farewell: patience})
+	r = run(t, Config{URL: f.url(), Shutdown: patience})
 	r.hello("{}")
 	r.send(call1("1", "x"))
 	eventually(t, "the call", func() bool { return len(f.arrivals("POST tools/call")) == 2 })

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcp-credential/mcp-credential/bridge/jsonrpc"
+	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
 )
@@ -41,8 +43,8 @@ func run(t *testing.T, c Config) *rig {
 			}
 		}
 	}
-	if c.Farewell == 0 {
-		c.Farewell = 200 * time.Millisecond
+	if c.Shutdown == 0 {
+		c.Shutdown = 200 * time.Millisecond
 	}
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
@@ -190,7 +192,7 @@ type arrival struct {
 	method string
 	header http.Header
 	body   string
-	m      message
+	m      jsonrpc.Message
 }
 
 // fake is an MCP server in the hands of a test. What its function leaves unanswered gets the plain answer.
@@ -221,7 +223,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a := arrival{method: r.Method, header: r.Header.Clone(), body: string(body)}
 	if len(body) > 0 {
-		a.m, _ = peek(body)
+		a.m, _ = jsonrpc.Parse(body)
 	}
 	f.mu.Lock()
 	f.seen = append(f.seen, a)
@@ -232,11 +234,11 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Method == http.MethodGet:
 		w.WriteHeader(http.StatusMethodNotAllowed)
-	case a.m.kind == request && a.m.method == "initialize":
+	case a.m.Kind == jsonrpc.Request && a.m.Method == "initialize":
 		w.Header().Set("Mcp-Session-Id", "session-1")
 		answer(w, welcome)
-	case a.m.kind == request:
-		answer(w, result(string(a.m.id), "ok"))
+	case a.m.Kind == jsonrpc.Request:
+		answer(w, result(string(a.m.ID), "ok"))
 	case r.Method == http.MethodPost:
 		w.WriteHeader(http.StatusAccepted)
 	}
@@ -262,7 +264,7 @@ func (f *fake) arrivals(what string) []arrival {
 	defer f.mu.Unlock()
 	var out []arrival
 	for _, a := range f.seen {
-		if name := strings.TrimSpace(a.method + " " + a.m.method); name == what {
+		if name := strings.TrimSpace(a.method + " " + a.m.Method); name == what {
 			out = append(out, a)
 		}
 	}
@@ -279,15 +281,15 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// vault is a Tokens that a test fills.
+// vault is a token.Source that a test fills.
 type vault struct {
 	mu    sync.Mutex
 	asks  int
-	needs []Need
-	give  func(n Need, ask int) (credential.Token, error)
+	needs []token.Need
+	give  func(n token.Need, ask int) (credential.Token, error)
 }
 
-func (v *vault) Token(_ context.Context, n Need) (credential.Token, error) {
+func (v *vault) Token(_ context.Context, n token.Need) (credential.Token, error) {
 	v.mu.Lock()
 	v.asks++
 	v.needs = append(v.needs, n)
@@ -302,11 +304,11 @@ func (v *vault) asked() int {
 	return v.asks
 }
 
-func (v *vault) refusals() (out []Need) {
+func (v *vault) refusals() (out []token.Need) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, n := range v.needs {
-		if n != (Need{}) {
+		if n != (token.Need{}) {
 			out = append(out, n)
 		}
 	}

@@ -78,7 +78,7 @@ func sdkHost(ctx context.Context, t *testing.T, url, version string) (*mcp.Clien
 	outR, outW := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(ctx, Config{URL: url, Client: client(t), In: inR, Out: outW, Farewell: 200 * time.Millisecond})
+		ended <- Run(ctx, Config{URL: url, Client: client(t), In: inR, Out: outW, Shutdown: 200 * time.Millisecond})
 		outW.Close()
 	}()
 	h := heard{make(chan float64, 10), make(chan string, 10)}
@@ -119,7 +119,7 @@ func TestBetweenSDKs(t *testing.T) {
 		{"2025-11-25", &mcp.StreamableHTTPOptions{JSONResponse: true}, false},
 		{"2025-06-18", nil, true},
 		{"2025-03-26", nil, true},
-		{modern, &mcp.StreamableHTTPOptions{Stateless: true}, false},
+		{"2026-07-28", &mcp.StreamableHTTPOptions{Stateless: true}, false},
 	} {
 		t.Run(c.version, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -27,12 +27,12 @@ func TestSessionLost(t *testing.T) {
 			f.on = func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
 				session := fmt.Sprint("s", generation.Load())
 				switch {
-				case a.m.method == "initialize":
+				case a.m.Method == "initialize":
 					w.Header().Set("Mcp-Session-Id", session)
 					answer(w, welcome)
 				case a.header.Get("Mcp-Session-Id") != session:
 					lost(w)
-				case string(a.m.id) == `"no"`:
+				case string(a.m.ID) == `"no"`:
 					answer(w, refusal)
 				default:
 					return false
@@ -70,7 +70,7 @@ func TestSessionLost(t *testing.T) {
 // A server that loses every session is an error, not a loop.
 func TestSessionNeverHolds(t *testing.T) {
 	f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
-		if a.m.method == "tools/call" {
+		if a.m.Method == "tools/call" {
 			w.WriteHeader(404)
 			return true
 		}
@@ -90,7 +90,7 @@ func TestResume(t *testing.T) {
 	var gets atomic.Int32
 	f := serve(t, func(w http.ResponseWriter, r *http.Request, a arrival) bool {
 		switch {
-		case a.m.method == "tools/call":
+		case a.m.Method == "tools/call":
 			stream(w, "id: e1\nretry: 30\ndata:\n\n", "id: e2\n"+event1(`{"jsonrpc":"2.0","method":"notifications/progress","params":{}}`), "id: e3\ndata: {\"unfinished")
 			panic(http.ErrAbortHandler)
 		case a.method == http.MethodGet && a.header.Get("Last-Event-Id") == "e2":

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
@@ -23,7 +24,7 @@ func TestStormSharesOneRefresh(t *testing.T) {
 		}
 		return guarded(w, a, "new")
 	})
-	v := &vault{give: func(n Need, _ int) (credential.Token, error) {
+	v := &vault{give: func(n token.Need, _ int) (credential.Token, error) {
 		if n.Refused.IsZero() {
 			return good("old"), nil
 		}
@@ -37,7 +38,7 @@ func TestStormSharesOneRefresh(t *testing.T) {
 	for range n {
 		r.holds(`"text":"ok"`)
 	}
-	if refusals := v.refusals(); len(refusals) != 1 || refusals[0].Challenge != `Bearer error="invalid_token"` || !refusals[0].Refused.Equal(credential.NewSecret("old")) {
+	if refusals := v.refusals(); len(refusals) != 1 || refusals[0].Challenge.Error != "invalid_token" || !refusals[0].Refused.Equal(credential.NewSecret("old")) {
 		t.Errorf("asked %d times for another token: %v", len(refusals), refusals)
 	}
 	if got := len(f.arrivals("POST tools/call")); got != 2*n {
@@ -49,7 +50,7 @@ func TestStormSharesOneRefresh(t *testing.T) {
 func TestLateRefusal(t *testing.T) {
 	late := make(chan struct{})
 	f := serve(t, func(w http.ResponseWriter, r *http.Request, a arrival) bool {
-		if a.header.Get("Authorization") == "Bearer old" && digText(a.m.params, "name") == "slow" {
+		if a.header.Get("Authorization") == "Bearer old" && a.m.Params.Text("name") == "slow" {
 			select {
 			case <-late:
 			case <-r.Context().Done():
@@ -57,7 +58,7 @@ func TestLateRefusal(t *testing.T) {
 		}
 		return guarded(w, a, "new")
 	})
-	v := &vault{give: func(n Need, _ int) (credential.Token, error) {
+	v := &vault{give: func(n token.Need, _ int) (credential.Token, error) {
 		if n.Refused.IsZero() {
 			return good("old"), nil
 		}
@@ -79,7 +80,7 @@ func TestLateRefusal(t *testing.T) {
 func TestRefusedForGood(t *testing.T) {
 	f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool { return guarded(w, a, "never") })
 	var count atomic.Int32
-	v := &vault{give: func(n Need, _ int) (credential.Token, error) { return good(fmt.Sprint("t", count.Add(1))), nil }}
+	v := &vault{give: func(n token.Need, _ int) (credential.Token, error) { return good(fmt.Sprint("t", count.Add(1))), nil }}
 	r := run(t, Config{URL: f.url(), Tokens: v})
 	for i := range 5 {
 		r.send(call1(fmt.Sprint(i), "x"))
@@ -100,14 +101,14 @@ func TestForbidden(t *testing.T) {
 		if a.header.Get("Authorization") == "Bearer more" {
 			return false
 		}
-		if digText(a.m.params, "name") == "scoped" {
+		if a.m.Params.Text("name") == "scoped" {
 			w.Header().Set("WWW-Authenticate", challenge)
 		}
 		w.WriteHeader(http.StatusForbidden)
 		return true
 	})
-	v := &vault{give: func(n Need, _ int) (credential.Token, error) {
-		if n.Challenge == challenge {
+	v := &vault{give: func(n token.Need, _ int) (credential.Token, error) {
+		if n.Challenge.Scope == "a b" {
 			return good("more"), nil
 		}
 		return good("less"), nil
@@ -130,7 +131,7 @@ func TestExpiryAndWindow(t *testing.T) {
 	var mu sync.Mutex
 	issued, refused, ahead := map[string]time.Time{}, 0, 0
 	v := &vault{}
-	v.give = func(Need, int) (credential.Token, error) {
+	v.give = func(token.Need, int) (credential.Token, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if last, ok := issued[fmt.Sprint("t", serial.Load())]; ok && at.now().Sub(last) < life*9/10 {
@@ -179,7 +180,7 @@ func TestExpiryAndWindow(t *testing.T) {
 // A host that wants warnings only is not told of refreshes.
 func TestNoticeLevel(t *testing.T) {
 	f := serve(t, nil)
-	v := &vault{give: func(_ Need, ask int) (credential.Token, error) {
+	v := &vault{give: func(_ token.Need, ask int) (credential.Token, error) {
 		return lasting(fmt.Sprint(ask), 50*time.Millisecond), nil
 	}}
 	r := run(t, Config{URL: f.url(), Tokens: v})
@@ -199,10 +200,10 @@ func TestNoticeLevel(t *testing.T) {
 // An unknown server is first tried without a token; where that works, nobody is asked for anything.
 func TestNoTokenNeeded(t *testing.T) {
 	f := serve(t, nil)
-	v := &vault{give: func(Need, int) (credential.Token, error) {
+	v := &vault{give: func(token.Need, int) (credential.Token, error) {
 		return credential.Token{}, credential.Fail(credential.NotFound, "unknown", nil)
 	}}
-	r := run(t, Config{URL: f.url(), Tokens: v, Person: &guest{}, Headers: http.Header{"X-Key": {"k"}}})
+	r := run(t, Config{URL: f.url(), Tokens: v, Interactive: &guest{}, Headers: http.Header{"X-Key": {"k"}}})
 	r.hello("{}")
 	for i := range 20 {
 		r.send(call1(fmt.Sprint(i), "x"))
@@ -221,7 +222,7 @@ func TestNoTokenNeeded(t *testing.T) {
 // A refresh that fails for a passing reason is waited for.
 func TestPassingTrouble(t *testing.T) {
 	f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool { return guarded(w, a, "t") })
-	v := &vault{give: func(_ Need, ask int) (credential.Token, error) {
+	v := &vault{give: func(_ token.Need, ask int) (credential.Token, error) {
 		switch ask {
 		case 1:
 			return credential.Token{}, credential.Fail(credential.Network, "down", nil)
@@ -234,7 +235,7 @@ func TestPassingTrouble(t *testing.T) {
 	r.send(call1("1", "x"))
 	r.want(result("1", "ok"))
 
-	v = &vault{give: func(Need, int) (credential.Token, error) {
+	v = &vault{give: func(token.Need, int) (credential.Token, error) {
 		return credential.Token{}, &credential.Error{Kind: credential.Throttled, Text: "slow down", RetryAfter: time.Hour}
 	}}
 	r = run(t, Config{URL: f.url(), Tokens: v})

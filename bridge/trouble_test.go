@@ -6,12 +6,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
@@ -131,37 +131,12 @@ func TestRestedAndGone(t *testing.T) {
 		w.Header().Set("Keep-Alive", "timeout=1") // less a margin: no time at all
 		return false
 	})
-	r := run(t, Config{URL: f.url(), Patience: time.Millisecond})
+	r := run(t, Config{URL: f.url(), Retry: time.Millisecond})
 	r.send(call1("1", "x"))
 	r.want(result("1", "ok"))
 	f.Listener.Close()
 	r.send(call1("2", "x"))
 	r.holds(`"id":2,`, "cannot be reached")
-}
-
-// carrier is an HTTP client's transport in the hands of a test.
-type carrier func(*http.Request) (*http.Response, error)
-
-func (c carrier) RoundTrip(r *http.Request) (*http.Response, error) { return c(r) }
-
-// What net/http has tried to write to a connection that was gone, and then could not send on another one, was not sent.
-func TestUnsentAfterAll(t *testing.T) {
-	for _, last := range []bool{false, true} {
-		c := &http.Client{Transport: carrier(func(r *http.Request) (*http.Response, error) {
-			trace := httptrace.ContextClientTrace(r.Context())
-			trace.GetConn("")
-			trace.WroteHeaders()
-			trace.GetConn("")
-			if last {
-				trace.WroteHeaders()
-			}
-			return nil, io.EOF
-		})}
-		p := newPump(t.Context(), Config{URL: "http://server.example/mcp", Client: c, Out: io.Discard}.withDefaults())
-		if _, sent, err := p.try(t.Context(), errand{method: http.MethodPost, m: &message{}}, good("t"), view{}); sent != last || err == nil {
-			t.Errorf("sent is %v, %v", sent, err)
-		}
-	}
 }
 
 // A server that is not there yet is waited for; one that never comes is an error in time.
@@ -189,7 +164,7 @@ func TestComesBack(t *testing.T) {
 	defer s.Close()
 	r.want(result("1", "ok"))
 
-	r = run(t, Config{URL: "http://127.0.0.1:1/mcp", Patience: 100 * time.Millisecond})
+	r = run(t, Config{URL: "http://127.0.0.1:1/mcp", Retry: 100 * time.Millisecond})
 	r.send(call1("1", "x"))
 	r.holds(`"id":1`, `"kind":"network"`, "cannot be reached")
 }
@@ -232,9 +207,9 @@ func TestRedirects(t *testing.T) {
 	other := serve(t, nil)
 	f := serve(t, func(w http.ResponseWriter, r *http.Request, a arrival) bool {
 		switch {
-		case digText(a.m.params, "name") == "away":
+		case a.m.Params.Text("name") == "away":
 			http.Redirect(w, r, other.url(), http.StatusTemporaryRedirect)
-		case digText(a.m.params, "name") == "round":
+		case a.m.Params.Text("name") == "round":
 			http.Redirect(w, r, r.URL.Path, http.StatusPermanentRedirect)
 		case r.URL.Path == "/mcp":
 			http.Redirect(w, r, "/mcp/", http.StatusTemporaryRedirect)
@@ -243,7 +218,7 @@ func TestRedirects(t *testing.T) {
 		}
 		return true
 	})
-	r := run(t, Config{URL: f.url(), Tokens: &vault{give: func(Need, int) (credential.Token, error) { return good("t"), nil }}})
+	r := run(t, Config{URL: f.url(), Tokens: &vault{give: func(token.Need, int) (credential.Token, error) { return good("t"), nil }}})
 	for i := range 3 {
 		r.send(call1(fmt.Sprint(i), "x"))
 		r.want(result(fmt.Sprint(i), "ok"))
@@ -268,7 +243,7 @@ func TestHostDoesNotRead(t *testing.T) {
 	defer outR.Close()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(context.Background(), Config{URL: f.url(), Client: client(t), In: inR, Out: outW, Farewell: 50 * time.Millisecond})
+		ended <- Run(context.Background(), Config{URL: f.url(), Client: client(t), In: inR, Out: outW, Shutdown: 50 * time.Millisecond})
 	}()
 	fmt.Fprintln(inW, call1("1", "x"))
 	eventually(t, "the call", func() bool { return len(f.arrivals("POST tools/call")) == 1 })

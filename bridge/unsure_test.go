@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
@@ -48,7 +49,7 @@ func TestMayHaveRun(t *testing.T) {
 				c.on(w)
 				return true
 			})
-			r := run(t, Config{URL: f.url(), Patience: time.Millisecond, Hint: func(error) string { return "try again" }})
+			r := run(t, Config{URL: f.url(), Retry: time.Millisecond, Hint: func(error) string { return "try again" }})
 			want := map[bool]string{true: `"hint":"` + findOut + `","mayHaveRun":true`, false: `"hint":"try again"}`}
 			r.send(call1("1", "x"))
 			r.holds(`"id":1`, `"kind":"`+c.kind+`"`, want[c.ran])
@@ -63,7 +64,7 @@ func TestMayHaveRunAndSignIn(t *testing.T) {
 	var over atomic.Bool
 	f := serve(t, func(w http.ResponseWriter, r *http.Request, a arrival) bool {
 		switch {
-		case a.m.method == "tools/call":
+		case a.m.Method == "tools/call":
 			stream(w, "id: 1\nretry: 1\ndata:\n\n")
 			over.Store(true)
 		case over.Load():
@@ -73,8 +74,8 @@ func TestMayHaveRunAndSignIn(t *testing.T) {
 		}
 		return true
 	})
-	v := &vault{give: func(n Need, _ int) (credential.Token, error) {
-		if n != (Need{}) {
+	v := &vault{give: func(n token.Need, _ int) (credential.Token, error) {
+		if n != (token.Need{}) {
 			return credential.Token{}, credential.Fail(credential.SignInDead, "the sign-in has ended", nil)
 		}
 		return good("old"), nil
@@ -89,7 +90,7 @@ func TestLogSaysWhy(t *testing.T) {
 	lines := make(chan string, 100)
 	arrived := make(chan struct{}, 2)
 	f := serve(t, func(_ http.ResponseWriter, r *http.Request, a arrival) bool {
-		if a.m.method != "tools/call" {
+		if a.m.Method != "tools/call" {
 			return false
 		}
 		arrived <- struct{}{}
@@ -98,7 +99,7 @@ func TestLogSaysWhy(t *testing.T) {
 	})
 	r := run(t, Config{URL: f.url(), Log: func(s string) { lines <- s }})
 	modernCall := func(id string) string {
-		return `{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"x","_meta":{"` + metaVersion + `":"` + modern + `"}}}`
+		return `{"jsonrpc":"2.0","id":` + id + `,"method":"tools/call","params":{"name":"x","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}`
 	}
 	r.send(modernCall("1"))
 	wait1(t, arrived)
@@ -119,8 +120,8 @@ func TestLogSaysWhy(t *testing.T) {
 func TestLogTellsAskingFromRefusing(t *testing.T) {
 	f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool { return guarded(w, a, "good") })
 	lines := make(chan string, 100)
-	v := &vault{give: func(n Need, _ int) (credential.Token, error) {
-		if n == (Need{}) {
+	v := &vault{give: func(n token.Need, _ int) (credential.Token, error) {
+		if n == (token.Need{}) {
 			return credential.Token{}, credential.Fail(credential.NotFound, "unknown", nil)
 		}
 		return good(map[bool]string{true: "bad", false: "good"}[n.Refused.IsZero()]), nil

@@ -24,10 +24,10 @@ const (
 	OfferStart    = 10 * time.Second       // a process that was launched to offer a sign-in counts as doing so this long, before it has said so
 	LoopbackGrace = 250 * time.Millisecond // the loopback server lets the browser finish reading the last page
 
-	BridgeSignIn   = 5 * time.Minute  // a bridge's requests wait this long for a person (--sign-in-wait)
-	BridgePatience = 20 * time.Second // a bridge's request waits this long for a network or a server that is coming back
-	BridgeThrottle = time.Minute      // longest Retry-After that a bridge's request waits for
-	BridgeRepeat   = 30 * time.Second // one step of a handshake that a bridge repeats by itself
-	BridgeResume   = 5 * time.Minute  // an answer that broke off is asked for again this long
-	BridgeFarewell = time.Second      // what a bridge that is ending gives its requests, and the server to end the session
+	BridgeSignIn     = 5 * time.Minute  // a bridge's requests wait this long for a person (--sign-in-wait)
+	BridgeRetry      = 20 * time.Second // a bridge's request waits this long for a network or a server that is coming back
+	BridgeRetryAfter = time.Minute      // longest Retry-After that a bridge's request waits for
+	BridgeHandshake  = 30 * time.Second // one step of a handshake that a bridge repeats by itself
+	BridgeResume     = 5 * time.Minute  // an answer that broke off is asked for again this long
+	BridgeShutdown   = time.Second      // what a bridge that is ending gives its requests, and the server to end the session
 )

@@ -180,7 +180,7 @@ func (c bridgeCmd) authorize(b *bridge.Config, w *wiring, s streams, server stri
 	}
 	other.client = w.client
 	c.overlay(other, server)
-	b.Person = &bridgePerson{w: other, query: q}
+	b.Interactive = &bridgePerson{w: other, query: q}
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mcp-credential/mcp-credential/bridge"
+	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/config"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
@@ -157,7 +157,7 @@ func TestBridgeTokensWhileTheConfigurationChanges(t *testing.T) {
 	w, write := wired(t)
 	tokens := newBridgeTokens(w, credential.Query{URL: somewhere})
 	ask := func() credential.Kind {
-		_, err := tokens.Token(context.Background(), bridge.Need{})
+		_, err := tokens.Token(context.Background(), token.Need{})
 		return credential.KindOf(err)
 	}
 	var all sync.WaitGroup

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/mcp-credential/mcp-credential/bridge"
+	"github.com/mcp-credential/mcp-credential/bridge/signin"
+	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
-	"github.com/mcp-credential/mcp-credential/discovery"
 	"github.com/mcp-credential/mcp-credential/helper"
 	"github.com/mcp-credential/mcp-credential/internal/browser"
 	"github.com/mcp-credential/mcp-credential/internal/loopback"
@@ -29,9 +29,9 @@ func newBridgeTokens(w *wiring, q credential.Query) *bridgeTokens {
 	return &bridgeTokens{warm: warm(w.helper, w.present), w: w, query: q}
 }
 
-// Token is bridge.Tokens.
-func (b *bridgeTokens) Token(ctx context.Context, n bridge.Need) (credential.Token, error) {
-	if n == (bridge.Need{}) { // as the front does it: a warm token takes no more than that
+// Token is token.Source.
+func (b *bridgeTokens) Token(ctx context.Context, n token.Need) (credential.Token, error) {
+	if n == (token.Need{}) { // as the front does it: a warm token takes no more than that
 		if t, err := b.warm.Fresh(b.query); err == nil {
 			return t, nil
 		}
@@ -50,7 +50,7 @@ func (b *bridgeTokens) Token(ctx context.Context, n bridge.Need) (credential.Tok
 }
 
 // fromCache serves what is cached while the configuration cannot be read, as get does.
-func (b *bridgeTokens) fromCache(n bridge.Need) (credential.Token, error) {
+func (b *bridgeTokens) fromCache(n token.Need) (credential.Token, error) {
 	hit, err := warm(b.w.helper, nil).Get(b.query)
 	if err != nil || !n.Refused.IsZero() && hit.Token.Access.Equal(n.Refused) {
 		return credential.Token{}, b.w.broken
@@ -64,15 +64,9 @@ func warm(h *helper.Helper, config func() (size, mtime int64)) helper.Warm {
 }
 
 // answerNeed asks helper for a token other than the refused one, with what the challenge asks for.
-func answerNeed(ctx context.Context, w *wiring, n bridge.Need, a helper.Ask) (credential.Token, error) {
+func answerNeed(ctx context.Context, w *wiring, n token.Need, a helper.Ask) (credential.Token, error) {
 	a.Force, a.Refused = !n.Refused.IsZero(), n.Refused
-	if n.Challenge != "" {
-		ch, err := discovery.ParseChallenge([]string{n.Challenge})
-		if err != nil {
-			w.trace("the server's challenge does not help: " + err.Error())
-		}
-		a.Scopes, a.Claims = scopes(ch.Scope), ch.Claims
-	}
+	a.Scopes, a.Claims = scopes(n.Challenge.Scope), n.Challenge.Claims
 	return w.helper.Get(ctx, a)
 }
 
@@ -82,19 +76,19 @@ type bridgePerson struct {
 	query credential.Query
 }
 
-// Reachable is bridge.Person.
+// Reachable is signin.Interactive.
 func (b *bridgePerson) Reachable() bool { return browser.Reachable(osGetenv) }
 
-// SignIn is bridge.Person. In the browser it happens in a process of its own, so that a host which loses its patience
+// SignIn is signin.Interactive. In the browser it happens in a process of its own, so that a host which loses its patience
 // and ends the bridge does not end the sign-in; an address that the host shows comes from this process.
-func (b *bridgePerson) SignIn(ctx context.Context, n bridge.Need, show bridge.Show) error {
+func (b *bridgePerson) SignIn(ctx context.Context, n token.Need, show signin.Show) error {
 	if err := b.w.reload(); err != nil {
 		return err
 	}
 	ask := helper.Ask{Query: b.query, Prompt: b.w.prompt("", b.query.URL), Join: true, Wait: credential.SignInTotal}
 	if show != nil {
 		err := b.hosted(ctx, n, ask, show)
-		if !errors.Is(err, bridge.ErrNotShown) || !b.Reachable() {
+		if !errors.Is(err, signin.ErrNotShown) || !b.Reachable() {
 			return err
 		}
 	}
@@ -103,7 +97,7 @@ func (b *bridgePerson) SignIn(ctx context.Context, n bridge.Need, show bridge.Sh
 }
 
 // hosted signs in by an address that the host shows.
-func (b *bridgePerson) hosted(ctx context.Context, n bridge.Need, ask helper.Ask, show bridge.Show) error {
+func (b *bridgePerson) hosted(ctx context.Context, n token.Need, ask helper.Ask, show signin.Show) error {
 	h := b.w.helper
 	person, reachable := h.Person, h.Reachable
 	defer func() { h.Person, h.Reachable = person, reachable }()
@@ -117,7 +111,7 @@ func (b *bridgePerson) hosted(ctx context.Context, n bridge.Need, ask helper.Ask
 // shown is a person whom the host shows addresses to.
 type shown struct {
 	*person
-	show bridge.Show
+	show signin.Show
 }
 
 // Say is helper.Person: the page of ours says it.
@@ -139,7 +133,7 @@ func (s *shown) SignIn(ctx context.Context, name string, _ helper.Proposal, t cr
 func (s *shown) OpenURL(ctx context.Context, url string) error {
 	open := func(url string) error {
 		err := s.show(ctx, url)
-		s.asked = s.asked || !errors.Is(err, bridge.ErrNotShown)
+		s.asked = s.asked || !errors.Is(err, signin.ErrNotShown)
 		return err
 	}
 	if s.proposal.Approved {
