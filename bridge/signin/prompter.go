@@ -221,7 +221,8 @@ func (p *Prompter) answered(ctx context.Context, n token.Need, a *attempt) bool 
 	if !waits {
 		return p.Tokens.Superseded(n.Refused)
 	}
-	return p.Tokens.Ask(ctx, n) == nil
+	_, err := p.Tokens.Ask(ctx, n)
+	return err == nil
 }
 
 // Finish waits until the sign-in under way has ended, at most that long.

@@ -88,10 +88,6 @@ func (c *Client) Begin(m *jsonrpc.Message) *Call {
 // pending fail with; MayHaveRun reports of it whether the server may have carried them out.
 func (c *Client) Send(call *Call) error {
 	c.listener.await(call.ctx, call.m)
-	return c.exchange(call)
-}
-
-func (c *Client) exchange(call *Call) error {
 	r := c.request(call, http.MethodPost)
 	r.session, r.final = call.session, call.own || call.session != nil
 	resp, err := r.do(call.ctx)
@@ -113,7 +109,11 @@ func (c *Client) exchange(call *Call) error {
 			return nil
 		}
 	}
-	return c.deliver(call, resp)
+	taken := resp.StatusCode/100 == 2 || resp.StatusCode/100 == 5 && resp.StatusCode != http.StatusNotImplemented
+	if err = c.deliver(call, resp); err != nil && taken && !repeatable(call.m) {
+		err = uncertain{err}
+	}
+	return err
 }
 
 // accepted lets go on what waits for a notification of the host.

@@ -121,7 +121,7 @@ func (r *request) failed(ctx context.Context, err error) (again bool, _ error) {
 	doubtful := r.call.sent.Load() && !r.repeatable()
 	switch {
 	case ctx.Err() != nil && doubtful:
-		return false, unsure(ctx.Err())
+		return false, uncertain{ctx.Err()}
 	case ctx.Err() != nil:
 		return false, ctx.Err()
 	}
@@ -129,7 +129,7 @@ func (r *request) failed(ctx context.Context, err error) (again bool, _ error) {
 	failed.Server = r.URL
 	if doubtful {
 		failed.Text = "the connection broke after the request was sent; it was not sent again, because it may have been carried out"
-		return false, unsure(failed)
+		return false, uncertain{failed}
 	}
 	if failed.Kind != credential.Network || untrusted(err) {
 		return false, failed
@@ -180,8 +180,6 @@ type uncertain struct{ error }
 
 // Unwrap returns the error itself.
 func (u uncertain) Unwrap() error { return u.error }
-
-func unsure(err error) error { return uncertain{err} }
 
 // MayHaveRun reports whether err is about a request that the server may have carried out.
 func MayHaveRun(err error) bool {

@@ -19,20 +19,8 @@ import (
 // maxErrorBody bounds the body of an answer with an error status, in bytes.
 const maxErrorBody = 1 << 20
 
-// deliver brings an answer to the host. Where that fails after the server has taken the request, or has failed itself, the
-// request may have been carried out.
+// deliver brings an answer to the host: one message, or a stream of them.
 func (c *Client) deliver(call *Call, resp *http.Response) error {
-	status := resp.StatusCode
-	taken := status/100 == 2 || status/100 == 5 && status != http.StatusNotImplemented
-	err := c.deliverBody(call, resp)
-	if err == nil || !taken || repeatable(call.m) {
-		return err
-	}
-	return unsure(err)
-}
-
-// deliverBody brings one message to the host, or a stream of them.
-func (c *Client) deliverBody(call *Call, resp *http.Response) error {
 	defer resp.Body.Close()
 	success := resp.StatusCode/100 == 2
 	switch {
@@ -50,16 +38,16 @@ func (c *Client) deliverBody(call *Call, resp *http.Response) error {
 		body.Size = min(body.Size, maxErrorBody)
 	}
 	if kind := mediaType(resp); kind != "" && !strings.Contains(kind, "json") {
-		return c.notMCP(call, resp, kind)
+		return c.unexpected(call, resp, kind)
 	}
 	if _, err := body.ReadFrom(resp.Body); err != nil {
 		return c.brokenOff(call.ctx, err)
 	}
 	if body.Len() == 0 {
-		return c.notMCP(call, resp, "an empty body")
+		return c.unexpected(call, resp, "an empty body")
 	}
 	if err := c.receive(call, resp.Header, body.Take(), true); err != nil {
-		return c.notMCP(call, resp, "a body of another kind")
+		return c.unexpected(call, resp, "a body of another kind")
 	}
 	return c.unanswered(call, "the server answers another question ("+resp.Status+")")
 }

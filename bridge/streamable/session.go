@@ -130,7 +130,7 @@ func (c *Client) repeat(ctx context.Context, m *jsonrpc.Message, in *session) (*
 	call := newCall(ctx, m)
 	defer call.stop()
 	call.own, call.session = true, in
-	err := c.exchange(call)
+	err := c.Send(call)
 	if err == nil && len(call.Pending()) > 0 {
 		err = errors.New("there was no answer")
 	}

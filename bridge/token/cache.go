@@ -85,7 +85,7 @@ func (c *Cache) Token(ctx context.Context) (credential.Token, error) {
 	case unneeded:
 		return credential.Token{}, nil
 	case !current.Valid(now):
-		t, err := c.ask(ctx, Need{})
+		t, err := c.Ask(ctx, Need{})
 		if credential.KindOf(err) == credential.NotFound {
 			return credential.Token{}, nil
 		}
@@ -119,7 +119,7 @@ func (c *Cache) Replace(ctx context.Context, n Need) (credential.Token, error) {
 	case paused:
 		return credential.Token{}, ErrRefusedAgain
 	}
-	return c.ask(ctx, n)
+	return c.Ask(ctx, n)
 }
 
 // supersedes reports whether current has taken the place of a token that was refused.
@@ -151,12 +151,7 @@ func (c *Cache) Changed() <-chan struct{} {
 }
 
 // Ask is Token or Replace, without what is held already.
-func (c *Cache) Ask(ctx context.Context, n Need) error {
-	_, err := c.ask(ctx, n)
-	return err
-}
-
-func (c *Cache) ask(ctx context.Context, n Need) (credential.Token, error) {
+func (c *Cache) Ask(ctx context.Context, n Need) (credential.Token, error) {
 	select {
 	case r := <-c.start(n):
 		return r.Val.(credential.Token), r.Err
@@ -296,7 +291,7 @@ func (c *Cache) refresh(now time.Time) {
 // process may have signed out, or in as somebody else.
 func (c *Cache) Poll(ctx context.Context) time.Duration {
 	if now, current := c.Now(), c.Current(); current.Valid(now) && !current.Due(now) {
-		_, _ = c.ask(ctx, Need{})
+		_, _ = c.Ask(ctx, Need{})
 	} else {
 		_, _ = c.Token(ctx)
 	}

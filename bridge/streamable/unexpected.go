@@ -9,8 +9,8 @@ import (
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
-// notMCP says what the server answered instead of MCP. Bodies stay out of it.
-func (c *Client) notMCP(call *Call, resp *http.Response, what string) error {
+// unexpected says what the server answered instead of MCP. Bodies stay out of it.
+func (c *Client) unexpected(call *Call, resp *http.Response, what string) error {
 	if len(call.Pending()) == 0 && !call.own && resp.StatusCode/100 == 2 {
 		return nil
 	}
