@@ -75,3 +75,8 @@ func Printable(s string, max int) string {
 	}
 	return out
 }
+
+// SplitScope splits a scope parameter (RFC 6749 section 3.3) and leaves out what is no scope.
+func SplitScope(param string) []string {
+	return slices.DeleteFunc(strings.Fields(param), func(s string) bool { return !CheckScope(s) })
+}

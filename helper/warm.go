@@ -19,6 +19,9 @@ type Warm struct {
 	Trace  func(string)
 }
 
+// Warm returns a Warm of the same cache, for any configuration.
+func (h *Helper) Warm() Warm { return Warm{Cache: h.Cache, Book: h.Book, Now: h.Now, Trace: h.Trace} }
+
 // ErrCold says that the cache cannot answer and the core must.
 var ErrCold = errors.New("not answered by the cache")
 

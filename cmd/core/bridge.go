@@ -12,9 +12,15 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/bridge"
+	"github.com/mcp-credential/mcp-credential/bridge/credentials"
+	"github.com/mcp-credential/mcp-credential/bridge/signin"
+	"github.com/mcp-credential/mcp-credential/bridge/stdio"
 	"github.com/mcp-credential/mcp-credential/cmd/call"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/helper"
+	"github.com/mcp-credential/mcp-credential/internal/browser"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
+	"github.com/mcp-credential/mcp-credential/source"
 )
 
 type bridgeCmd struct {
@@ -58,13 +64,13 @@ func (c bridgeCmd) Run(ctx context.Context, s streams) error {
 	if err := c.exportNetwork(); err != nil {
 		return err
 	}
-	journal, err := openJournal(c.LogFile, c.Verbose, s.err)
+	log, err := openLog(c.LogFile, c.Verbose, s.err)
 	if err != nil {
 		return err
 	}
-	defer journal.close()
-	s.err = journal
-	c.Verbose = journal.wanted()
+	defer log.close()
+	s.err = log
+	c.Verbose = log.wanted()
 	w, err := wire(c.common, s)
 	if err != nil {
 		return err
@@ -79,15 +85,15 @@ func (c bridgeCmd) Run(ctx context.Context, s streams) error {
 	if err := c.authorize(&b, w, s, server); err != nil {
 		return err
 	}
-	in, blockIn := polled(s.in)
+	in, blockIn := stdio.Nonblocking(s.in)
 	defer blockIn()
 	b.In = in
 	if out, ok := s.out.(*os.File); ok {
-		out, blockOut := polled(out)
+		out, blockOut := stdio.Nonblocking(out)
 		defer blockOut()
 		b.Out = out
 		var every func()
-		b.Large, every = oneProcessor(largeBusy, in, out)
+		b.Large, every = stdio.OneProcessor(in, out)
 		defer every()
 	}
 	return bridge.Run(ctx, b)
@@ -170,7 +176,7 @@ func (c bridgeCmd) authorize(b *bridge.Config, w *wiring, s streams, server stri
 	}
 	q := machineFlags{ClientID: c.ClientID, Identity: c.Identity, Tenant: c.Tenant, Scope: c.Scope}.query(credential.Query{URL: server, Account: c.Account})
 	c.overlay(w, server)
-	b.Tokens = newBridgeTokens(w, q)
+	b.Tokens = credentials.NewTokens(w.account(q), w.present)
 	if !w.prompt("", server) {
 		return nil
 	}
@@ -180,8 +186,18 @@ func (c bridgeCmd) authorize(b *bridge.Config, w *wiring, s streams, server stri
 	}
 	other.client = w.client
 	c.overlay(other, server)
-	b.Interactive = &bridgePerson{w: other, query: q}
+	b.Interactive = &credentials.SignIns{
+		Account: other.account(q), BrowserSeen: func() bool { return browser.Reachable(osGetenv) },
+		Person: func(show signin.Show) helper.Person {
+			return &shown{person: other.person(source.Browser, true), show: show}
+		},
+	}
 	return nil
+}
+
+// account is what a bridge asks this wiring's helper for.
+func (w *wiring) account(q credential.Query) credentials.Account {
+	return credentials.Account{Helper: w.helper, Query: q, Reload: w.reload, Prompt: func() bool { return w.prompt("", q.URL) }}
 }
 
 // exportNetwork gives the network flags to the processes that refresh and sign in on this one's behalf, as the variables
@@ -197,4 +213,32 @@ func (c bridgeCmd) exportNetwork() error {
 		}
 	}
 	return nil
+}
+
+// overlay lays the flags of the bridge over what the configuration says of its server, here and in the process that
+// signs a person in.
+func (c bridgeCmd) overlay(w *wiring, server string) {
+	settings, launch := w.helper.Settings, w.helper.Launch
+	w.helper.Settings = func(url string) helper.Settings {
+		s := settings(url)
+		if url != server {
+			return s
+		}
+		if c.Name != "" {
+			s.Name = c.Name
+		}
+		if c.ClientSecretFile != "" {
+			s.ClientSecret = c.ClientSecretFile
+		}
+		return s
+	}
+	w.helper.Launch = func(args ...string) error {
+		if args[0] == helper.OfferCommand && c.Name != "" {
+			args = append(args, "--name="+c.Name)
+		}
+		if args[0] == helper.OfferCommand && c.ClientSecretFile != "" {
+			args = append(args, "--client-secret-file="+c.ClientSecretFile)
+		}
+		return launch(args...)
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcp-credential/mcp-credential/bridge/credentials"
 	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/config"
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -155,7 +156,7 @@ func TestBridgeTokensWhileTheConfigurationChanges(t *testing.T) {
 		t.Setenv(name, "")
 	}
 	w, write := wired(t)
-	tokens := newBridgeTokens(w, credential.Query{URL: somewhere})
+	tokens := credentials.NewTokens(w.account(credential.Query{URL: somewhere}), w.present)
 	ask := func() credential.Kind {
 		_, err := tokens.Token(context.Background(), token.Need{})
 		return credential.KindOf(err)

@@ -62,7 +62,7 @@ func (c getCmd) again() call.Login {
 // fromCache serves what is cached while the configuration cannot be read: a misspelt line stops no agent that has a
 // valid token. Nothing else is done, because the configuration may forbid it.
 func (c getCmd) fromCache(w *wiring, r call.Request, s streams) error {
-	hit, err := warm(w.helper, nil).Get(r.Query)
+	hit, err := w.helper.Warm().Get(r.Query)
 	switch {
 	case err != nil && r.Format == "git" && !w.helper.Knows(r.Query):
 		return nil
@@ -90,7 +90,7 @@ func (c getCmd) ask(w *wiring, r call.Request) (helper.Ask, error) {
 		return a, credential.Fail(credential.BadInput, "the challenge cannot be read", err)
 	}
 	a.Force = true
-	a.Scopes, a.Claims = scopes(ch.Scope), ch.Claims
+	a.Scopes, a.Claims = credential.SplitScope(ch.Scope), ch.Claims
 	return a, nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/cache"
@@ -272,15 +271,4 @@ func (w *wiring) launch(args ...string) error {
 		return err
 	}
 	return detach.Start(exe, append(args, "--home="+w.dir.Path), os.Environ())
-}
-
-// scopes splits a scope parameter and leaves out what is none.
-func scopes(param string) []string {
-	var out []string
-	for _, s := range strings.Fields(param) {
-		if credential.CheckScope(s) {
-			out = append(out, s)
-		}
-	}
-	return out
 }

@@ -1,4 +1,4 @@
-package core
+package stdio
 
 import (
 	"os"
@@ -30,7 +30,7 @@ func TestProcessors(t *testing.T) {
 	defer end()
 	for range 3 {
 		large()
-		for deadline := time.Now().Add(slow); runtime.GOMAXPROCS(0) != 1; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(10 * time.Second); runtime.GOMAXPROCS(0) != 1; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatal("the processors are not given back")
 			}
@@ -38,7 +38,7 @@ func TestProcessors(t *testing.T) {
 	}
 }
 
-// The reader of a file that is not polled keeps its processor while it waits.
+// The reader of a file that blocks keeps its processor while it waits.
 func TestProcessorsBesideFile(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {

@@ -1,6 +1,6 @@
 //go:build unix
 
-package core
+package stdio
 
 import (
 	"os"
@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// polled returns f, or another file for it, so that a goroutine which waits for it costs no thread, where f is a pipe or
+// Nonblocking returns f, or another file for it, so that a goroutine which waits for it costs no thread, where f is a pipe or
 // a socket: handing a message from thread to thread is a good part of what a bridge adds to a call. The flags of a
 // terminal or a file are shared with the shell and are left alone. The function ends the use of the other file and has f
 // block again, where it did, for whoever else holds that pipe.
-func polled(f *os.File) (*os.File, func()) {
+func Nonblocking(f *os.File) (*os.File, func()) {
 	asItIs := func() {}
 	info, err := f.Stat()
 	if err != nil || info.Mode()&(os.ModeNamedPipe|os.ModeSocket) == 0 || endless(info) {

@@ -1,4 +1,4 @@
-package core
+package stdio
 
 import (
 	"os"
@@ -21,8 +21,11 @@ type processors struct {
 	less *time.Timer // ends that while; nil: there is one processor
 }
 
-// oneProcessor begins with one, and returns what to call for a large message and what at the end. Whoever waits for a file
-// that is not polled keeps the processor until the runtime notices: beside such a file nothing is changed, and large is nil.
+// OneProcessor begins with one processor, and returns what to call for a large message and what at the end. Whoever waits
+// for a file that blocks keeps the processor until the runtime notices: beside such a file nothing is changed, and large is
+// nil.
+func OneProcessor(files ...*os.File) (large, end func()) { return oneProcessor(largeBusy, files...) }
+
 func oneProcessor(busy time.Duration, files ...*os.File) (large, end func()) {
 	for _, f := range files {
 		if f.SetDeadline(time.Time{}) != nil {

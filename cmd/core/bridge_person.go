@@ -1,0 +1,46 @@
+package core
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mcp-credential/mcp-credential/bridge/signin"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/helper"
+	"github.com/mcp-credential/mcp-credential/internal/loopback"
+)
+
+// shown is a person whom the host shows addresses to.
+type shown struct {
+	*person
+	show signin.Show
+}
+
+// Say is helper.Person: the page of ours says it.
+func (s *shown) Say(q helper.Proposal) error {
+	s.proposal = q
+	return nil
+}
+
+// SignIn is helper.Person.
+func (s *shown) SignIn(ctx context.Context, name string, _ helper.Proposal, t credential.Target) (credential.Answer, error) {
+	src, err := s.w.source(name)
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	return src.Interactive(ctx, t, s)
+}
+
+// OpenURL is source.UI: through a page of ours first where nobody has approved this server yet.
+func (s *shown) OpenURL(ctx context.Context, url string) error {
+	open := func(url string) error {
+		err := s.show(ctx, url)
+		s.asked = s.asked || !errors.Is(err, signin.ErrNotShown)
+		return err
+	}
+	if s.proposal.Approved {
+		return open(url)
+	}
+	q := loopback.Question{Server: s.proposal.Server, Issuer: s.proposal.Issuer, Scopes: s.proposal.Scopes, Account: s.proposal.Account}
+	return loopback.Confirm(ctx, q, url, open)
+}
