@@ -14,7 +14,7 @@ func TestClockJumps(t *testing.T) {
 	for _, jump := range []time.Duration{2 * time.Hour, -time.Hour} {
 		r := newRig(t)
 		r.login(Login{})
-		warm := Warm{Cache: r.Cache, Book: r.Book, Now: func() time.Time { return r.now }, Trace: func(string) {}}
+		warm := Warm{Cache: r.Cache, Records: r.Records, Now: func() time.Time { return r.now }, Trace: func(string) {}}
 		if _, err := warm.Get(r.query()); err != nil {
 			t.Fatalf("before the jump: %v", err)
 		}

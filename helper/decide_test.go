@@ -44,7 +44,7 @@ func TestMetadataThatChangesAfterApprovalChangesNothingForGet(t *testing.T) {
 	if err := r.refresh(); err != nil {
 		t.Fatal(err)
 	}
-	s := r.subject()
+	s := r.resolved()
 	if s.server.Issuer != testIssuer || !credential.HasScopes([]string{"read"}, s.account.Scopes) {
 		t.Errorf("approved became %s %v", s.server.Issuer, s.account.Scopes)
 	}
@@ -59,11 +59,11 @@ func TestStepUpKeepsWhatWasGranted(t *testing.T) {
 	_, err := r.Get(t.Context(), Ask{Query: r.query(), Scopes: []string{"write"}, Wait: time.Second})
 	wantKind(t, err, credential.StepUp)
 	r.login(Login{Scopes: []string{"write"}})
-	if got := r.subject().account.Scopes; !credential.HasScopes(got, []string{"read", "write"}) {
+	if got := r.resolved().account.Scopes; !credential.HasScopes(got, []string{"read", "write"}) {
 		t.Errorf("scopes after the step-up: %v", got)
 	}
 	r.login(Login{})
-	if got := r.subject().account.Scopes; !credential.HasScopes(got, []string{"read", "write"}) || r.signIns != 2 {
+	if got := r.resolved().account.Scopes; !credential.HasScopes(got, []string{"read", "write"}) || r.signIns != 2 {
 		t.Errorf("a later login lost scopes: %v (%d sign-ins)", got, r.signIns)
 	}
 }
@@ -143,9 +143,9 @@ func TestGitQuestions(t *testing.T) {
 			t.Errorf("%+v: %v, want not found", q, err)
 		}
 	}
-	s := r.subject().server
+	s := r.resolved().server
 	s.URL = "https://mcp.example/second"
-	if err := r.Book.PutServer(s); err != nil {
+	if err := r.Records.PutServer(s); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.resolve(origin); credential.KindOf(err) != credential.NotFound {
@@ -156,7 +156,7 @@ func TestGitQuestions(t *testing.T) {
 func TestStoreKeepsOnlyWhatIsMeantForUs(t *testing.T) {
 	r := newRig(t)
 	secret := credential.NewSecret("someones-password")
-	for name, g := range map[string]Gift{
+	for name, g := range map[string]Import{
 		"a password":            {Query: r.query(), Access: secret},
 		"our own answer":        {Query: r.query(), Access: secret, Bearer: true, Ours: true},
 		"an origin":             {Query: credential.Query{URL: "https://mcp.example", OriginOf: true}, Access: secret, Bearer: true},
@@ -168,7 +168,7 @@ func TestStoreKeepsOnlyWhatIsMeantForUs(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if servers, _ := r.Book.Servers(); len(servers) != 0 || len(r.items) != 0 {
+	if servers, _ := r.Records.Servers(); len(servers) != 0 || len(r.items) != 0 {
 		t.Errorf("stored %v, %d items", servers, len(r.items))
 	}
 }
@@ -176,7 +176,7 @@ func TestStoreKeepsOnlyWhatIsMeantForUs(t *testing.T) {
 func TestStoredGrantRefreshes(t *testing.T) {
 	r := newRig(t)
 	r.server.current = "refresh-given"
-	err := r.Store(t.Context(), Gift{Query: r.query(), Access: credential.NewSecret("access-given"), Bearer: true, Expiry: r.now.Add(time.Minute),
+	err := r.Store(t.Context(), Import{Query: r.query(), Access: credential.NewSecret("access-given"), Bearer: true, Expiry: r.now.Add(time.Minute),
 		Refresh: credential.NewSecret("refresh-given"), Issuer: testIssuer, ClientID: "theirs"})
 	if err != nil {
 		t.Fatal(err)
@@ -193,7 +193,7 @@ func TestStoredGrantRefreshes(t *testing.T) {
 
 func TestStoredAccessTokenServesUntilItEnds(t *testing.T) {
 	r := newRig(t)
-	err := r.Store(t.Context(), Gift{Query: r.query(), Access: credential.NewSecret("given"), Bearer: true, Expiry: r.now.Add(time.Hour)})
+	err := r.Store(t.Context(), Import{Query: r.query(), Access: credential.NewSecret("given"), Bearer: true, Expiry: r.now.Add(time.Hour)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,8 +262,8 @@ func TestPromptBudgetIsSharedAndGivenBack(t *testing.T) {
 	if err := r.Offer(t.Context(), Login{URL: testServer}); err != nil {
 		t.Fatal(err)
 	}
-	if r.Book.Marked(r.budgetOf(r.query()).name, r.now, credential.PromptRest) {
-		t.Error("a finished sign-in keeps its budget")
+	if r.Records.InCooldown(limitOf(r.Helper, r.query()).name, r.now, credential.PromptRest) {
+		t.Error("a finished sign-in keeps its offerLimit")
 	}
 	got, err := r.Get(t.Context(), ask)
 	wantAccess(t, got, err, "access-1")

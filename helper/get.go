@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/awake"
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
@@ -27,15 +28,18 @@ type Ask struct {
 	until    time.Time         // the end of Wait
 }
 
+// tokens finds the access token that answers a get: in the cache, or where another process leaves it.
+type tokens struct{ *Helper }
+
 // justReplaced reports whether a caller that does not say which token was refused means one that is replaced already: of
 // many that were refused together, for the same claims, the last may come when the first has its new token.
 // A token that is newer than its record is one whose refresh is about to write that.
-func (h *Helper) justReplaced(s subject, a Ask, t credential.Token) bool {
+func (h tokens) justReplaced(s resolved, a Ask, t credential.Token) bool {
 	recent := func(at time.Time) bool {
 		age := h.Now().Sub(at)
 		return age >= 0 && age < credential.ReplacedRest
 	}
-	si, err := h.latest(s) // read after the token
+	si, err := records{h.Helper}.latest(s) // read after the token
 	if err != nil {
 		return false
 	}
@@ -53,11 +57,11 @@ const (
 // for, or by a sign-in where the prompt policy allows one. It needs no lock.
 func (h *Helper) Get(ctx context.Context, a Ask) (credential.Token, error) {
 	t, err := h.get(ctx, a)
-	return t, curedBy(err, a.Query.Account, a.Query.Scopes)
+	return t, withSignIn(err, a.Query.Account, a.Query.Scopes)
 }
 
-// curedBy writes on an error, where it does not say so itself, what a sign-in has to be for that cures it.
-func curedBy(err error, account string, scopes []string) error {
+// withSignIn writes on an error, where it does not say so itself, what a sign-in has to be for that cures it.
+func withSignIn(err error, account string, scopes []string) error {
 	var e *credential.Error
 	if !errors.As(err, &e) {
 		return err
@@ -73,46 +77,46 @@ func curedBy(err error, account string, scopes []string) error {
 
 func (h *Helper) get(ctx context.Context, a Ask) (credential.Token, error) {
 	a.until = time.Now().Add(a.Wait)
-	s, err := h.resolveConfigured(ctx, a.Query)
-	if m, merr := h.machine(a, err); merr != nil {
+	s, err := approvals{h}.resolveConfigured(ctx, a.Query)
+	if m, merr := (machines{h}).find(a, err); merr != nil {
 		return credential.Token{}, merr
 	} else if m != nil {
-		return h.getMachine(ctx, a, m)
+		return machines{h}.get(ctx, a, m)
 	}
 	if err != nil {
-		if !person(err) || a.Quiet && credential.KindOf(err) == credential.NotFound {
+		if !needsSignIn(err) || a.Quiet && credential.KindOf(err) == credential.NotFound {
 			return credential.Token{}, err
 		}
-		return h.offer(ctx, s, a, err)
+		return offers{h}.offer(ctx, s, a, err)
 	}
 	if lack := s.missing(append(a.Query.Scopes, a.Scopes...)); len(lack) > 0 {
-		if err := h.foreign(s, lack); err != nil {
+		if err := (logins{h}).foreign(s, lack); err != nil {
 			return credential.Token{}, err
 		}
-		t, err := h.offer(ctx, s, a, h.stepUp(s, lack))
-		return t, curedBy(err, "", lack)
+		t, err := offers{h}.offer(ctx, s, a, stepUp(s, lack))
+		return t, withSignIn(err, "", lack)
 	}
-	t, err := h.read(ctx, s)
+	t, err := tokens{h}.read(ctx, s)
 	if kind := credential.KindOf(err); kind >= credential.KeychainLocked {
 		return t, err
 	}
 	if errors.Is(err, cache.ErrDamaged) {
 		h.Warn("the cached token for " + s.server.URL + " is unusable and will be replaced: " + err.Error())
 	}
-	if a.Force && a.Refused.IsZero() && !h.justReplaced(s, a, t) {
+	if a.Force && a.Refused.IsZero() && !(tokens{h}).justReplaced(s, a, t) {
 		a.Refused = t.Access
 	}
 	if err == nil && a.serves(t, h.Now()) {
-		h.answered(a, s, t)
+		tokens{h}.answered(a, s, t)
 		return t, nil
 	}
 	if h.Attended(s.signIn.Keychain) {
-		t, err = h.here(ctx, s, a)
+		t, err = tokens{h}.refreshHere(ctx, s, a)
 	} else {
-		t, err = h.await(ctx, s, a)
+		t, err = tokens{h}.awaitRefresh(ctx, s, a)
 	}
-	if person(err) {
-		return h.offer(ctx, s, a, err)
+	if needsSignIn(err) {
+		return offers{h}.offer(ctx, s, a, err)
 	}
 	return t, err
 }
@@ -122,8 +126,8 @@ func (a Ask) serves(t credential.Token, now time.Time) bool {
 	return t.Valid(now) && (!a.Force || a.Refused.IsZero() || !t.Access.Equal(a.Refused))
 }
 
-// person reports whether err can be cured by a sign-in.
-func person(err error) bool {
+// needsSignIn reports whether err can be cured by a sign-in.
+func needsSignIn(err error) bool {
 	if err == nil {
 		return false
 	}
@@ -134,18 +138,18 @@ func person(err error) bool {
 	return false
 }
 
-func (h *Helper) stepUp(s subject, lack []string) error {
+func stepUp(s resolved, lack []string) error {
 	text := "the sign-in for " + s.server.URL + " lacks scope"
 	for _, scope := range lack {
 		text += " " + credential.Printable(scope, 120)
 	}
-	return curedBy(h.fail(credential.StepUp, s.server.URL, text), "", lack)
+	return withSignIn(fail(credential.StepUp, s.server.URL, text), "", lack)
 }
 
-// read opens the cached token of a subject with the hot key, else with the key from the keychain, which it heats. The keychain
+// read opens the cached token of a resolved with the hot key, else with the key from the keychain, which it heats. The keychain
 // is not asked for a token that has expired by its record: hundreds of callers may wait here for one refresh. Only
 // errors of a Keychain kind are worth reporting: after any other one a refresh helps.
-func (h *Helper) read(ctx context.Context, s subject) (credential.Token, error) {
+func (h tokens) read(ctx context.Context, s resolved) (credential.Token, error) {
 	t, err := h.Cache.Token(s.signIn.ID, s.tokenID)
 	if errors.Is(err, cache.ErrNoKey) && !s.signIn.Expiry.IsZero() && !h.Now().Before(s.signIn.Expiry) {
 		h.Trace("cache: the token has expired")
@@ -160,7 +164,7 @@ func (h *Helper) read(ctx context.Context, s subject) (credential.Token, error) 
 	return t, err
 }
 
-func (h *Helper) readCold(ctx context.Context, s subject) (credential.Token, error) {
+func (h tokens) readCold(ctx context.Context, s resolved) (credential.Token, error) {
 	if s.dataKey.IsZero() {
 		h.Trace("cache: the data key is not hot; asking the keychain")
 		g, _, err := h.grant(ctx, s.signIn)
@@ -179,20 +183,20 @@ func (h *Helper) readCold(ctx context.Context, s subject) (credential.Token, err
 }
 
 // answered leaves the pointer for the next warm get, and starts a refresh when the token is in its window.
-func (h *Helper) answered(a Ask, s subject, t credential.Token) {
+func (h tokens) answered(a Ask, s resolved, t credential.Token) {
 	h.Trace("cache: a token that is valid for " + t.Left(h.Now()))
 	h.point(a.Query, s)
 	if !t.Due(h.Now()) || h.Attended(s.signIn.Keychain) || !a.Prompt && ended(s.signIn, h.Now()) {
 		return
 	}
-	if ready, _ := restarts(h.Book, s.signIn, h.Now()); ready {
+	if ready, _ := restarts(h.Records, s.signIn, h.Now()); ready {
 		if err := h.Launch(RefreshArgs(s.query(), "", a.Prompt)...); err != nil {
 			h.Trace("refresh: cannot start: " + err.Error())
 		}
 	}
 }
 
-func (h *Helper) point(q credential.Query, s subject) {
+func (h tokens) point(q credential.Query, s resolved) {
 	if q.URL != s.server.URL {
 		return // git's questions by origin or by path below a server: what they mean changes with every login
 	}
@@ -203,13 +207,13 @@ func (h *Helper) point(q credential.Query, s subject) {
 	}
 }
 
-// await has a detached process refresh and waits for what it leaves in the cache and in the sign-in's record.
-func (h *Helper) await(ctx context.Context, s subject, a Ask) (credential.Token, error) {
+// awaitRefresh has a detached process refresh and waits for what it leaves in the cache and in the sign-in's record.
+func (h tokens) awaitRefresh(ctx context.Context, s resolved, a Ask) (credential.Token, error) {
 	ctx, cancel := context.WithDeadline(ctx, a.until)
 	defer cancel()
 	before := s.signIn.Attempts
 	for pause := pollFirst; ; pause = min(pause*5/4, pollMost) {
-		si, err := h.latest(s)
+		si, err := records{h.Helper}.latest(s)
 		if err != nil {
 			return credential.Token{}, err
 		}
@@ -222,18 +226,18 @@ func (h *Helper) await(ctx context.Context, s subject, a Ask) (credential.Token,
 		if err := h.blocked(ctx, s.server.URL, si, before); err != nil {
 			return credential.Token{}, err
 		}
-		if err := h.start(s, si, a); err != nil {
+		if err := h.startRefresh(s, si, a); err != nil {
 			return credential.Token{}, err
 		}
-		if rest(ctx, pause) != nil {
-			return credential.Token{}, h.fail(credential.StillRefreshing, s.server.URL, "the refresh for "+s.server.URL+" has not finished in "+a.Wait.String()+" and goes on")
+		if awake.Sleep(ctx, pause) != nil {
+			return credential.Token{}, fail(credential.StillRefreshing, s.server.URL, "the refresh for "+s.server.URL+" has not finished in "+a.Wait.String()+" and goes on")
 		}
 	}
 }
 
-// here refreshes in this process, whose terminal has the passphrase that no other process could ask for. Signals do not
+// refreshHere refreshes in this process, whose terminal has the passphrase that no other process could ask for. Signals do not
 // end it: what it spends must be stored.
-func (h *Helper) here(ctx context.Context, s subject, a Ask) (credential.Token, error) {
+func (h tokens) refreshHere(ctx context.Context, s resolved, a Ask) (credential.Token, error) {
 	h.Trace("refresh: here, because the keychain's passphrase was typed here")
 	ctx = context.WithoutCancel(ctx)
 	var fresh credential.Token
@@ -250,17 +254,17 @@ func (h *Helper) here(ctx context.Context, s subject, a Ask) (credential.Token, 
 		h.answered(a, s, t)
 		return t, nil
 	}
-	si, err := h.latest(s)
+	si, err := records{h.Helper}.latest(s)
 	if err == nil && si.LastError != nil { // the last failure asked for a pause
 		return credential.Token{}, si.LastError.Err()
 	}
-	return credential.Token{}, errors.Join(err, h.fail(credential.StillRefreshing, s.server.URL, "the token for "+s.server.URL+" was not refreshed"))
+	return credential.Token{}, errors.Join(err, fail(credential.StillRefreshing, s.server.URL, "the token for "+s.server.URL+" was not refreshed"))
 }
 
 // blocked says why waiting is pointless: the sign-in cannot be refreshed, the attempt that we waited for has failed,
 // or the next one may not begin before the caller has stopped waiting.
-func (h *Helper) blocked(ctx context.Context, server string, si state.SignIn, before int) error {
-	if err := h.hopeless(server, si); err != nil || si.LastError == nil {
+func (h tokens) blocked(ctx context.Context, server string, si state.SignIn, before int) error {
+	if err := hopeless(h.Now(), server, si); err != nil || si.LastError == nil {
 		return err
 	}
 	deadline, _ := ctx.Deadline()
@@ -273,13 +277,13 @@ func (h *Helper) blocked(ctx context.Context, server string, si state.SignIn, be
 	return nil
 }
 
-// start launches the refresh process unless one is at work or must not begin yet by the sign-in's latest record si.
-func (h *Helper) start(s subject, si state.SignIn, a Ask) error {
-	ready, err := restarts(h.Book, si, h.Now())
+// startRefresh launches the refresh process unless one is at work or must not begin yet by the sign-in's latest record si.
+func (h tokens) startRefresh(s resolved, si state.SignIn, a Ask) error {
+	ready, err := restarts(h.Records, si, h.Now())
 	if err != nil || !ready {
-		return h.unwritable(err)
+		return unwritable(h.Records, err)
 	}
-	if err := h.Book.Writable(); err != nil {
+	if err := h.Records.Writable(); err != nil {
 		return err
 	}
 	h.Trace("refresh: starting a process of its own")
@@ -290,23 +294,11 @@ func (h *Helper) start(s subject, si state.SignIn, a Ask) error {
 }
 
 // unwritable says of a failure to lock or mark, where that is the reason, that nothing can be stored in the home.
-func (h *Helper) unwritable(err error) error {
+func unwritable(records state.Records, err error) error {
 	if err == nil || credential.KindOf(err) != credential.Internal {
 		return err
 	}
-	return cmp.Or(h.Book.Writable(), err)
-}
-
-// rest waits for d or the end of ctx, whichever comes first.
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return cmp.Or(records.Writable(), err)
 }
 
 // Notice returns, once, the sentence that a refresh has left for --notify.
@@ -315,5 +307,5 @@ func (h *Helper) Notice(q credential.Query) string {
 	if err != nil {
 		return ""
 	}
-	return h.Book.TakeNotice(s.signIn.ID)
+	return h.Records.TakeNotice(s.signIn.ID)
 }

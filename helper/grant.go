@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/awake"
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
@@ -89,7 +90,7 @@ func save(ctx context.Context, kc Keychain, id, label string, g credential.Grant
 }
 
 // itemLabel is the title of the keychain item, by which a person finds it in the keychain's own window.
-func itemLabel(s subject) string {
+func itemLabel(s resolved) string {
 	label := "mcp-credential: " + s.server.Name
 	if s.signIn.Unbound {
 		label = "mcp-credential: " + strings.TrimPrefix(s.server.Issuer, "https://")
@@ -100,11 +101,11 @@ func itemLabel(s subject) string {
 	return label
 }
 
-// probeItem is the keychain item that takes puts in and removes.
+// probeItem is the keychain item that checkWritable puts in and removes.
 const probeItem = "probe"
 
-// takes reports why the keychain cannot take an item: locked, read-only, the passphrase is wrong.
-func (h *Helper) takes(ctx context.Context, kc Keychain) error {
+// checkWritable reports why the keychain cannot take an item: locked, read-only, the passphrase is wrong.
+func (h logins) checkWritable(ctx context.Context, kc Keychain) error {
 	return h.locked(ctx, probeItem, credential.LockWait, func() error {
 		if err := kc.Set(ctx, probeItem, "mcp-credential: probe", []byte(probeItem)); err != nil {
 			return err
@@ -135,22 +136,22 @@ func (h *Helper) withParked(o opened, id string) opened {
 	return o
 }
 
-// rooms is what a refresh takes of the disk before it spends a refresh token.
-type rooms struct{ parked, token *cache.Room }
+// reservations is what a refresh takes of the disk before it spends a refresh token.
+type reservations struct{ parked, token *cache.Reservation }
 
 // reserve makes sure that a rotated refresh token and an access token can be written. A full disk or a home that is not
 // writable ends the refresh here, with nothing spent.
-func (h *Helper) reserve(s subject) (r rooms, err error) {
+func (h refreshes) reserve(s resolved) (r reservations, err error) {
 	if r.parked, err = h.Cache.Reserve(s.signIn.ID, parkedName); err == nil {
 		if r.token, err = h.Cache.Reserve(s.signIn.ID, s.tokenID); err == nil {
 			return r, nil
 		}
 		r.parked.Release()
 	}
-	return rooms{}, credential.Fail(credential.BadHome, "cannot store anything below "+h.Dir.Path, err)
+	return reservations{}, credential.Fail(credential.BadHome, "cannot store anything below "+h.Dir.Path, err)
 }
 
-func (r rooms) release() {
+func (r reservations) release() {
 	r.parked.Release()
 	r.token.Release()
 }
@@ -159,7 +160,7 @@ func (r rooms) release() {
 // under the data key, in room that was taken before, which costs one write and waits for no keychain. Then the keychain
 // gets it, and the parked one goes. An error says that the keychain has not taken it; lost it is only where neither could
 // be written, and that is tried for as long as credential.KeepTrying.
-func (h *Helper) keep(ctx context.Context, s subject, o opened, room *cache.Room) func(credential.Grant) error {
+func (h refreshes) keep(ctx context.Context, s resolved, o opened, room *cache.Reservation) func(credential.Grant) error {
 	ctx = context.WithoutCancel(ctx)
 	id, label := s.signIn.ID, itemLabel(s)
 	return func(g credential.Grant) error {
@@ -192,7 +193,7 @@ func (h *Helper) keep(ctx context.Context, s subject, o opened, room *cache.Room
 
 // persist calls write until what it writes is safe somewhere, for as long as credential.KeepTrying: this process has the
 // only copy.
-func (h *Helper) persist(ctx context.Context, write func() (stored, safe bool, err error)) error {
+func (h refreshes) persist(ctx context.Context, write func() (stored, safe bool, err error)) error {
 	ctx, cancel := context.WithTimeout(ctx, credential.KeepTrying)
 	defer cancel()
 	for pause := pollMost; ; pause = min(pause*2, time.Second) {
@@ -200,7 +201,7 @@ func (h *Helper) persist(ctx context.Context, write func() (stored, safe bool, e
 		if stored {
 			return nil
 		}
-		if safe || rest(ctx, pause) != nil {
+		if safe || awake.Sleep(ctx, pause) != nil {
 			return err
 		}
 		h.Trace("keychain: neither it nor the cache takes the rotated refresh token; trying again: " + err.Error())

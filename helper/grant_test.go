@@ -25,14 +25,14 @@ func (r *rig) wantRefresh() {
 
 func (r *rig) refreshToken() string {
 	r.t.Helper()
-	g, _, err := r.grant(r.t.Context(), r.subject().signIn)
+	g, _, err := r.grant(r.t.Context(), r.resolved().signIn)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return g.RefreshToken.Reveal()
 }
 
-func (r *rig) parkedFile() string { return r.Dir.File("tokens", r.subject().signIn.ID, parkedName) }
+func (r *rig) parkedFile() string { return r.Dir.File("tokens", r.resolved().signIn.ID, parkedName) }
 
 // block puts files where folders should be, so that nothing can be written there.
 func (r *rig) block(folders ...string) {
@@ -99,14 +99,14 @@ func TestLateSetOfTheKeychain(t *testing.T) {
 	r.setFails = errLocked
 	r.expire()
 	r.wantRefresh()
-	late, kc, err := r.grant(t.Context(), r.subject().signIn)
+	late, kc, err := r.grant(t.Context(), r.resolved().signIn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.expire()
 	r.wantRefresh()
 	r.setFails = nil
-	if err := save(t.Context(), kc, r.subject().signIn.ID, "", late); err != nil {
+	if err := save(t.Context(), kc, r.resolved().signIn.ID, "", late); err != nil {
 		t.Fatal(err)
 	}
 	r.expire()
@@ -137,7 +137,7 @@ func TestOnlyCopyIsNotGivenUp(t *testing.T) {
 	r.login(Login{})
 	r.expire()
 	r.setFails = errLocked
-	id := r.subject().signIn.ID
+	id := r.resolved().signIn.ID
 	r.server.before = func() { r.block("tokens", "spare") }
 	tries := 0
 	r.Trace = func(text string) {

@@ -1,7 +1,13 @@
-// Package helper is the decision behind get, store and erase: whether a cached access token serves, who refreshes it
-// and when a person is asked. It holds no wire format, no network, no keychain and no terminal: what it needs of those
-// comes in through the small interfaces in this file. The front program links this package for Warm; everything else
-// runs in the core.
+// Package helper decides what happens to a question for an access token:
+//
+//  1. Which sign-in or machine identity is meant? resolve.go, machine.go
+//  2. Does a cached token serve, and who refreshes it? Warm.Get in warm.go (the front), Helper.Get in get.go
+//  3. How is a refresh token spent and its successor kept? Helper.Refresh in refresh.go, grant.go
+//  4. When is a person asked, and by which process? offers.offer in offer.go, offerlimit.go
+//  5. What may a server have, and who has said so? Helper.Login in login.go, approval.go, unbound.go
+//
+// It holds no wire format, no network, no keychain and no terminal: what it needs of those comes in through the small
+// interfaces in this file. The front program links this package for Warm; everything else runs in the core.
 package helper
 
 import (
@@ -93,7 +99,7 @@ type Settings struct {
 type Helper struct {
 	Dir      home.Dir
 	Cache    *cache.Store
-	Book     state.Book
+	Records  state.Records
 	Settings func(serverURL string) Settings
 	// Config is the stamp of the configuration that Settings speak for, taken before it was read. Pointers carry it: one that
 	// was resolved from an older configuration must not look like one of the present.
@@ -122,11 +128,11 @@ type Helper struct {
 	Trace func(string) // one decision, for --verbose
 	Warn  func(string) // one sentence for people; the answer stands all the same
 
-	unkept sync.Map // tokens of machine identities that no tier keeps, by state.Machine.ID; the zero value is right
+	uncached sync.Map // tokens of machine identities that no tier keeps, by state.Machine.ID; the zero value is right
 }
 
 // subject is one resolved question: which server, which sign-in, which token.
-type subject struct {
+type resolved struct {
 	server   state.Server
 	account  state.Account
 	signIn   state.SignIn
@@ -137,14 +143,14 @@ type subject struct {
 }
 
 // target says what to ask the source for.
-func (s subject) target() credential.Target {
+func (s resolved) target() credential.Target {
 	return credential.Target{
 		Server: s.server.URL, Resource: s.server.Resource, Scopes: s.account.Scopes, Account: s.account.Label,
 		ClientID: s.signIn.ClientID, Endpoints: s.signIn.Endpoints, Claims: s.claims, User: s.signIn.User, Subject: s.signIn.Subject,
 	}
 }
 
-// query is the question that leads back to this subject, for processes that are started on its behalf.
-func (s subject) query() credential.Query {
+// query is the question that leads back to this resolved, for processes that are started on its behalf.
+func (s resolved) query() credential.Query {
 	return credential.Query{URL: s.server.URL, Account: s.account.Label}
 }

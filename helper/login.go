@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"os"
-	"slices"
 	"strings"
-	"time"
 
-	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/microsoft"
 	"github.com/mcp-credential/mcp-credential/state"
@@ -39,10 +36,13 @@ type Outcome struct {
 	Tier    string
 }
 
+// logins signs a person in, or serves a server from a sign-in that is there.
+type logins struct{ *Helper }
+
 // Login discovers the server's authorization server, tells the person what will be given to whom, signs in and stores
 // the result. Running it is the approval of the triple (resource, issuer, scopes).
 func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error) {
-	if err := h.Book.Writable(); err != nil {
+	if err := h.Records.Writable(); err != nil {
 		return Outcome{}, err
 	}
 	settings := h.Settings(l.URL)
@@ -51,34 +51,34 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 	if err != nil {
 		return Outcome{}, err
 	}
-	before, err := h.known(l, settings)
+	before, err := logins{h}.current(l, settings)
 	if err != nil {
 		return Outcome{}, err
 	}
 	if found.Unbound {
-		before = h.sharing(l, settings, found, before)
+		before = logins{h}.share(l, settings, found, before)
 	}
-	p, t, err := h.propose(l, settings, found, before)
+	p, t, err := logins{h}.propose(l, settings, found, before)
 	if err != nil {
 		return Outcome{}, err
 	}
 	if p.SignedIn {
-		if out, done, err := h.existing(ctx, p, found.Source, before, who); done {
+		if out, done, err := (logins{h}).existing(ctx, p, found.Source, before, who); done {
 			return out, err
 		}
 		p.SignedIn = false
 	}
 	if p.Offered && !p.Approved && len(p.SameApp) > 0 {
-		return Outcome{}, h.fail(credential.NotApproved, l.URL, l.URL+" wants tokens for the app of "+p.SameApp[0]+", which takes a person at a terminal to approve")
+		return Outcome{}, fail(credential.NotApproved, l.URL, l.URL+" wants tokens for the app of "+p.SameApp[0]+", which takes a person at a terminal to approve")
 	}
 	kc, err := h.Keychain(ctx, settings.Store)
 	if err == nil {
-		err = h.takes(ctx, kc) // before the person is troubled: a sign-in that cannot be kept is worthless
+		err = logins{h}.checkWritable(ctx, kc) // before the person is troubled: a sign-in that cannot be kept is worthless
 	}
 	if err != nil {
 		return Outcome{}, err
 	}
-	t.Secret = h.keptSecret(ctx, t, before)
+	t.Secret = logins{h}.keptSecret(ctx, t, before)
 	if err := who.Say(p); err != nil {
 		return Outcome{}, err
 	}
@@ -88,11 +88,11 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 	if err != nil {
 		return Outcome{}, err
 	}
-	return h.adopt(ctx, kc, p, t, found, before, answer)
+	return logins{h}.save(ctx, kc, p, t, found, before, answer)
 }
 
 // keptSecret is the client's secret: the one that was given, else the one of the sign-in before.
-func (h *Helper) keptSecret(ctx context.Context, t credential.Target, before subject) credential.Secret {
+func (h logins) keptSecret(ctx context.Context, t credential.Target, before resolved) credential.Secret {
 	if !t.Secret.IsZero() || t.ClientID == "" || t.ClientID != before.signIn.ClientID {
 		return t.Secret
 	}
@@ -103,22 +103,22 @@ func (h *Helper) keptSecret(ctx context.Context, t credential.Target, before sub
 	return g.ClientSecret
 }
 
-// curable reports whether a new sign-in can help where the old one fails with err: not when the network is down or the
+// signInHelps reports whether a new sign-in can help where the old one fails with err: not when the network is down or the
 // keychain cannot be used.
-func curable(err error) bool {
+func signInHelps(err error) bool {
 	kind := credential.KindOf(err)
-	return person(err) || kind == credential.Refused || kind == credential.Misconfigured
+	return needsSignIn(err) || kind == credential.Refused || kind == credential.Misconfigured
 }
 
-// known finds the sign-in that the server has for this account, if any. Other errors than its absence are real.
-func (h *Helper) known(l Login, settings Settings) (subject, error) {
+// current finds the sign-in that the server has for this account, if any. Other errors than its absence are real.
+func (h logins) current(l Login, settings Settings) (resolved, error) {
 	label := l.Account
 	if label == "" {
 		label = settings.Account
 	}
 	s, err := h.resolve(credential.Query{URL: l.URL, Account: label})
 	if err != nil && credential.KindOf(err) == credential.BadHome {
-		return subject{}, err
+		return resolved{}, err
 	}
 	if err != nil {
 		s.signIn, s.account = state.SignIn{}, state.Account{}
@@ -131,7 +131,7 @@ func (h *Helper) known(l Login, settings Settings) (subject, error) {
 }
 
 // propose works out what to ask for, and what the person must hear about it.
-func (h *Helper) propose(l Login, settings Settings, found Found, before subject) (Proposal, credential.Target, error) {
+func (h logins) propose(l Login, settings Settings, found Found, before resolved) (Proposal, credential.Target, error) {
 	secret, err := secretFile(firstOf(l.ClientSecretFile, settings.ClientSecret))
 	if err != nil {
 		return Proposal{}, credential.Target{}, err
@@ -148,7 +148,7 @@ func (h *Helper) propose(l Login, settings Settings, found Found, before subject
 	client := firstOf(l.ClientID, settings.ClientID)
 	if found.Unbound {
 		scopes = microsoft.Resource(scopes)
-		client = firstOf(client, before.signIn.ClientID, h.onlyClient(found.Endpoints.Issuer)) // sharing has seen to the issuer
+		client = firstOf(client, before.signIn.ClientID, records{h.Helper}.onlyClient(found.Endpoints.Issuer)) // share has seen to the issuer
 		if err := h.judge(l.URL, approvedScopes(before, same), scopes, settings.File.Scopes); err != nil {
 			return Proposal{}, credential.Target{}, err
 		}
@@ -165,10 +165,10 @@ func (h *Helper) propose(l Login, settings Settings, found Found, before subject
 		Issuer: found.Endpoints.Issuer, Scopes: scopes, Account: before.account.Label, Approved: covered, Offered: l.offered,
 		User: before.signIn.User, ClientID: client,
 		SignedIn: (covered || found.Unbound) && !l.Anew && before.signIn.ID != "" && before.signIn.Claims == "" &&
-			h.hopeless(l.URL, before.signIn) == nil && (client == "" || client == before.signIn.ClientID),
+			hopeless(h.Now(), l.URL, before.signIn) == nil && (client == "" || client == before.signIn.ClientID),
 	}
 	if found.Unbound {
-		p.SameApp = h.sameApp(l.URL, scopes)
+		p.SameApp = records{h.Helper}.sameApp(l.URL, scopes)
 	}
 	t := credential.Target{
 		Server: l.URL, Resource: found.Resource, Scopes: scopes, Account: p.Account,
@@ -181,15 +181,15 @@ func (h *Helper) propose(l Login, settings Settings, found Found, before subject
 }
 
 // reuse proves that the sign-in at hand still serves: a cached token, else a refresh. No browser is opened.
-func (h *Helper) reuse(ctx context.Context, p Proposal, s subject) (Outcome, error) {
+func (h logins) reuse(ctx context.Context, p Proposal, s resolved) (Outcome, error) {
 	q := credential.Query{URL: p.Server, Account: s.account.Label}
 	t, err := h.Get(ctx, Ask{Query: q, Wait: credential.RefreshTotal})
 	return Outcome{Server: p.Server, Account: s.account.Label, Token: t, Tier: s.signIn.Tier}, err
 }
 
-// adopt stores a new sign-in: the keychain first, since the refresh token exists nowhere else, then the records, then
+// save stores a new sign-in: the keychain first, since the refresh token exists nowhere else, then the records, then
 // the access token.
-func (h *Helper) adopt(ctx context.Context, kc Keychain, p Proposal, t credential.Target, found Found, before subject, answer credential.Answer) (Outcome, error) {
+func (h logins) save(ctx context.Context, kc Keychain, p Proposal, t credential.Target, found Found, before resolved, answer credential.Answer) (Outcome, error) {
 	ctx = context.WithoutCancel(ctx)
 	defer h.HoldSignals()()
 	registered := t.ClientID == ""
@@ -198,7 +198,7 @@ func (h *Helper) adopt(ctx context.Context, kc Keychain, p Proposal, t credentia
 		bound = ""
 	}
 	id := credential.SignInID(p.Issuer, t.ClientID, p.Account, bound)
-	if err := h.anotherPerson(id, p.Server, answer); err != nil {
+	if err := (records{h.Helper}).anotherPerson(id, p.Server, answer); err != nil {
 		return Outcome{}, err
 	}
 	si := state.SignIn{
@@ -212,100 +212,8 @@ func (h *Helper) adopt(ctx context.Context, kc Keychain, p Proposal, t credentia
 	}
 	server := record(p, found.Source, before)
 	account := state.Account{Label: p.Account, SignIn: id, Scopes: t.Scopes}
-	err := h.storeLocked(ctx, kc, server, account, si, answer)
+	err := approvals{h.Helper}.storeLocked(ctx, kc, server, account, si, answer)
 	return Outcome{Server: p.Server, Account: p.Account, Token: answer.Token, NewTab: true, Tier: kc.Tier()}, err
-}
-
-// storeLocked stores a sign-in under its lock, and ends those whose place it has taken: they are found under the lock of the
-// servers, so that of two sign-ins at the same time one replaces the other and neither is left behind.
-func (h *Helper) storeLocked(ctx context.Context, kc Keychain, server state.Server, account state.Account, si state.SignIn, answer credential.Answer) error {
-	var replaced []string
-	err := h.locked(ctx, si.ID, credential.LockSignIn, func() (err error) {
-		replaced, err = h.store(ctx, kc, server, account, si, answer)
-		return err
-	})
-	for _, id := range replaced {
-		h.forgetOrphan(ctx, id)
-	}
-	return err
-}
-
-// store writes everything a sign-in consists of, and returns the sign-ins whose place it has taken. The caller holds its lock.
-func (h *Helper) store(ctx context.Context, kc Keychain, server state.Server, account state.Account, si state.SignIn, answer credential.Answer) ([]string, error) {
-	g := answer.Grant
-	g.DataKey = newDataKey()
-	if data, err := kc.Get(ctx, si.ID); err == nil {
-		if old, err := decodeGrant(data); err == nil {
-			g.DataKey = old.DataKey
-		}
-	} else if !errors.Is(err, ErrNoItem) {
-		return nil, err
-	}
-	if err := save(ctx, kc, si.ID, itemLabel(subject{server: server, account: account, signIn: si}), g); err != nil {
-		return nil, err
-	}
-	_ = h.Cache.Drop(si.ID, parkedName)
-	s := subject{server: server, account: account, signIn: si}
-	s.tokenID = credential.TokenID(si.ID, server.URL, server.Resource, account.Scopes)
-	if err := h.Book.PutSignIn(si.Expires(s.tokenID, answer.Token.Expiry)); err != nil {
-		return nil, err
-	}
-	replaced, err := h.approve(ctx, server, account, credential.LockWait)
-	if err != nil || answer.Token.Access.IsZero() {
-		return replaced, err
-	}
-	t := answer.Token
-	t.Server, t.Resource, t.Issuer, t.Account = server.URL, server.Resource, server.Issuer, accountName(account.Label, si.User)
-	err = noTier(h.Cache.Keep(g.DataKey, si.ID, s.tokenID, t))
-	if account.Label == "" {
-		h.point(s.query(), s)
-	}
-	return replaced, err
-}
-
-// approve records that a person has approved this server for this account, and forgets which answers the old record led to.
-// It returns the sign-ins that the server had and has no more.
-func (h *Helper) approve(ctx context.Context, server state.Server, account state.Account, patience time.Duration) (replaced []string, err error) {
-	err = h.locked(ctx, "servers", patience, func() error {
-		now, err := h.Book.Server(server.URL)
-		if err != nil && !errors.Is(err, state.ErrNone) {
-			return err
-		}
-		server.Accounts = nil
-		if now.Issuer == server.Issuer && now.Resource == server.Resource {
-			server.Accounts = now.Accounts
-		}
-		server.Accounts = withAccount(server.Accounts, account)
-		replaced = lost(now.Accounts, server.Accounts)
-		server.ApprovedAt = h.Now()
-		if err := h.Book.PutServer(server); err != nil {
-			return err
-		}
-		return h.Cache.Unpoint(func(p cache.Pointer) bool { return p.URL == server.URL })
-	})
-	return replaced, err
-}
-
-// lost returns the sign-ins of before that no account of after has.
-func lost(before, after []state.Account) []string {
-	var out []string
-	for _, a := range before {
-		if !slices.ContainsFunc(after, func(b state.Account) bool { return b.SignIn == a.SignIn }) {
-			out = append(out, a.SignIn)
-		}
-	}
-	return out
-}
-
-// withAccount replaces the account with the same label, else adds it behind the others: the first one stays the default.
-func withAccount(all []state.Account, a state.Account) []state.Account {
-	all = slices.Clone(all)
-	i := slices.IndexFunc(all, func(b state.Account) bool { return b.Label == a.Label })
-	if i < 0 {
-		return append(all, a)
-	}
-	all[i] = a
-	return all
 }
 
 func secretFile(path string) (credential.Secret, error) {

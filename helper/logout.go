@@ -11,12 +11,15 @@ import (
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
+// logouts ends sign-ins.
+type logouts struct{ *Helper }
+
 // Logout ends the sign-ins of one server (all accounts, or the one that account names), or of every server where url is
 // empty: revoked at the authorization server where it can be reached and offers that, removed from the keychain, and
 // the tokens with it. A sign-in that serves other servers too stays for them. It returns what was signed out of:
 // each server, and as whom.
 func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, error) {
-	servers, err := h.Book.Servers()
+	servers, err := h.Records.Servers()
 	if err != nil {
 		h.Warn(err.Error())
 	}
@@ -32,8 +35,8 @@ func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, err
 			continue
 		}
 		known = true
-		names := h.signedInAs(gone)
-		if err := h.leave(ctx, s, gone); err != nil {
+		names := records{h}.signedInAs(gone)
+		if err := (logouts{h}).signOut(ctx, s, gone); err != nil {
 			bad = append(bad, err)
 			continue
 		}
@@ -42,29 +45,29 @@ func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, err
 		}
 	}
 	if account == "" {
-		gone, err := h.dropMachines(ctx, url)
+		gone, err := machines{h}.drop(ctx, url)
 		out, bad, known = append(out, gone...), append(bad, err), known || len(gone) > 0
 		slices.Sort(out)
 		out = slices.Compact(out)
 	}
 	if account == "" && url == "" {
-		h.orphans(ctx)
+		logouts{h}.removeOrphans(ctx)
 	}
 	if !known && url != "" {
 		text := "nobody is signed in to " + url
 		if account != "" {
 			text += " as " + credential.Printable(account, 80)
 		}
-		return nil, h.fail(credential.NotFound, url, text)
+		return nil, fail(credential.NotFound, url, text)
 	}
 	return out, errors.Join(bad...)
 }
 
 // signedInAs says of each account how a person knows it: by its label, by its name at the identity provider, or not at all.
-func (h *Helper) signedInAs(accounts []state.Account) []string {
+func (h records) signedInAs(accounts []state.Account) []string {
 	out := make([]string, len(accounts))
 	for i, a := range accounts {
-		si, _ := h.Book.SignIn(a.SignIn)
+		si, _ := h.Records.SignIn(a.SignIn)
 		if name := firstOf(a.Label, si.User); name != "" {
 			out[i] = " as " + credential.Printable(name, 100)
 		}
@@ -74,37 +77,37 @@ func (h *Helper) signedInAs(accounts []state.Account) []string {
 
 // SignedIn lists the accounts that are signed in to a server, in words.
 func (h *Helper) SignedIn(url string) []string {
-	s, err := h.Book.Server(url)
+	s, err := h.Records.Server(url)
 	if err != nil {
 		return nil
 	}
-	names := h.signedInAs(s.Accounts)
+	names := records{h}.signedInAs(s.Accounts)
 	for i := range names {
 		names[i] = firstOf(strings.TrimPrefix(names[i], " as "), "the one without a label")
 	}
 	return names
 }
 
-// leave ends the sign-ins of accounts that serve nobody else and takes the accounts off the server. One whose sign-in
+// signOut ends the sign-ins of accounts that serve nobody else and takes the accounts off the server. One whose sign-in
 // cannot be removed (the keychain is locked) stays listed, so that logging out can be tried again.
-func (h *Helper) leave(ctx context.Context, s state.Server, gone []state.Account) error {
+func (h logouts) signOut(ctx context.Context, s state.Server, gone []state.Account) error {
 	bad := h.Cache.Unpoint(func(p cache.Pointer) bool { return p.URL == s.URL })
 	var off []state.Account
 	for _, a := range gone {
-		if err := h.leaveAccount(ctx, s, a); err != nil {
+		if err := h.signOutAccount(ctx, s, a); err != nil {
 			bad = errors.Join(bad, err)
 			continue
 		}
 		off = append(off, a)
 	}
-	return h.unwritable(errors.Join(bad, h.takeOff(ctx, s, off)))
+	return unwritable(h.Records, errors.Join(bad, h.removeAccounts(ctx, s, off)))
 }
 
-// takeOff takes accounts off the record of a server as it is now. An account that somebody has signed in again meanwhile, or
+// removeAccounts takes accounts off the record of a server as it is now. An account that somebody has signed in again meanwhile, or
 // with another client, stays.
-func (h *Helper) takeOff(ctx context.Context, s state.Server, off []state.Account) error {
+func (h logouts) removeAccounts(ctx context.Context, s state.Server, off []state.Account) error {
 	return h.locked(ctx, "servers", credential.LockWait, func() error {
-		now, err := h.Book.Server(s.URL)
+		now, err := h.Records.Server(s.URL)
 		if errors.Is(err, state.ErrNone) {
 			return nil
 		}
@@ -112,26 +115,26 @@ func (h *Helper) takeOff(ctx context.Context, s state.Server, off []state.Accoun
 			return err
 		}
 		now.Accounts = slices.DeleteFunc(now.Accounts, func(a state.Account) bool {
-			return slices.ContainsFunc(off, func(b state.Account) bool { return b.Label == a.Label && b.SignIn == a.SignIn }) && !h.again(a, s)
+			return slices.ContainsFunc(off, func(b state.Account) bool { return b.Label == a.Label && b.SignIn == a.SignIn }) && !records{h.Helper}.signedInAgain(a, s)
 		})
 		if len(now.Accounts) == 0 {
-			return h.Book.DropServer(s.URL)
+			return h.Records.DropServer(s.URL)
 		}
-		return h.Book.PutServer(now)
+		return h.Records.PutServer(now)
 	})
 }
 
-// again reports whether the sign-in of an account that was logged out has been made anew. One that serves other servers too
+// signedInAgain reports whether the sign-in of an account that was logged out has been made anew. One that serves other servers too
 // was never ended.
-func (h *Helper) again(a state.Account, s state.Server) bool {
-	users, err := h.Book.Serves(a.SignIn)
+func (h records) signedInAgain(a state.Account, s state.Server) bool {
+	users, err := h.Records.Serves(a.SignIn)
 	shared := slices.ContainsFunc(users, func(u state.Server) bool { return u.URL != s.URL })
-	_, serr := h.Book.SignIn(a.SignIn)
+	_, serr := h.Records.SignIn(a.SignIn)
 	return err == nil && serr == nil && !shared
 }
 
-func (h *Helper) leaveAccount(ctx context.Context, s state.Server, a state.Account) error {
-	users, err := h.Book.Serves(a.SignIn)
+func (h logouts) signOutAccount(ctx context.Context, s state.Server, a state.Account) error {
+	users, err := h.Records.Serves(a.SignIn)
 	if err != nil {
 		return err
 	}
@@ -144,25 +147,25 @@ func (h *Helper) leaveAccount(ctx context.Context, s state.Server, a state.Accou
 	})
 }
 
-// orphans ends the sign-ins that no server has: of a process that was killed between the two records.
-func (h *Helper) orphans(ctx context.Context) {
-	all, err := h.Book.SignIns()
+// removeOrphans ends the sign-ins that no server has: of a process that was killed between the two records.
+func (h logouts) removeOrphans(ctx context.Context) {
+	all, err := h.Records.SignIns()
 	if err != nil {
 		h.Warn(err.Error())
 	}
 	for _, si := range all {
-		h.forgetOrphan(ctx, si.ID)
+		h.removeOrphan(ctx, si.ID)
 	}
 }
 
-// forgetOrphan removes a sign-in that serves no server any more, because a newer one has replaced it. It is revoked first, unless
+// removeOrphan removes a sign-in that serves no server any more, because a newer one has replaced it. It is revoked first, unless
 // the same client has another sign-in with that issuer: some servers end all of a client's grants together.
-func (h *Helper) forgetOrphan(ctx context.Context, id string) {
+func (h logouts) removeOrphan(ctx context.Context, id string) {
 	err := h.locked(ctx, id, credential.LockSignIn, func() error {
-		if users, err := h.Book.Serves(id); err != nil || len(users) > 0 {
+		if users, err := h.Records.Serves(id); err != nil || len(users) > 0 {
 			return err
 		}
-		if !h.sharesClient(id) {
+		if !(records{h.Helper}).sharesClient(id) {
 			h.revoke(ctx, id, "that was replaced")
 		}
 		return h.dropSignIn(ctx, id)
@@ -172,8 +175,8 @@ func (h *Helper) forgetOrphan(ctx context.Context, id string) {
 	}
 }
 
-func (h *Helper) sharesClient(id string) bool {
-	all, err := h.Book.SignIns()
+func (h records) sharesClient(id string) bool {
+	all, err := h.Records.SignIns()
 	own := slices.IndexFunc(all, func(s state.SignIn) bool { return s.ID == id })
 	return err != nil || own >= 0 && slices.ContainsFunc(all, func(s state.SignIn) bool {
 		return s.ID != id && s.ClientID == all[own].ClientID && s.Endpoints.Issuer == all[own].Endpoints.Issuer
@@ -181,8 +184,8 @@ func (h *Helper) sharesClient(id string) bool {
 }
 
 // revoke tells the authorization server, which may be unreachable: the sign-in is forgotten here all the same.
-func (h *Helper) revoke(ctx context.Context, id, which string) {
-	si, err := h.Book.SignIn(id)
+func (h logouts) revoke(ctx context.Context, id, which string) {
+	si, err := h.Records.SignIn(id)
 	if err != nil || si.NoRefresh || si.Dead != nil {
 		return
 	}
@@ -192,7 +195,7 @@ func (h *Helper) revoke(ctx context.Context, id, which string) {
 	}
 	g, _, err := h.grant(ctx, si)
 	if err == nil {
-		err = source.Revoke(ctx, subject{signIn: si}.target(), g, si.AuthMethod)
+		err = source.Revoke(ctx, resolved{signIn: si}.target(), g, si.AuthMethod)
 	}
 	if err != nil {
 		h.Warn("the sign-in " + which + " could not be revoked at the authorization server: " + err.Error())
@@ -201,8 +204,8 @@ func (h *Helper) revoke(ctx context.Context, id, which string) {
 
 // dropSignIn removes a sign-in from this machine: hot key and tokens, then the keychain, then the record, which is what
 // a second attempt needs when the keychain fails.
-func (h *Helper) dropSignIn(ctx context.Context, id string) error {
-	si, err := h.Book.SignIn(id)
+func (h logouts) dropSignIn(ctx context.Context, id string) error {
+	si, err := h.Records.SignIn(id)
 	if errors.Is(err, state.ErrNone) {
 		return nil
 	}
@@ -210,7 +213,7 @@ func (h *Helper) dropSignIn(ctx context.Context, id string) error {
 		return err
 	}
 	err = h.Cache.Forget(id)
-	h.Book.Unmark(startMark(id))
+	h.Records.EndCooldown(startMark(id))
 	kc, kerr := h.Keychain(ctx, si.Keychain)
 	if kerr == nil {
 		kerr = kc.Delete(ctx, id)
@@ -218,5 +221,5 @@ func (h *Helper) dropSignIn(ctx context.Context, id string) error {
 	if kerr != nil {
 		return errors.Join(err, kerr)
 	}
-	return errors.Join(err, h.Book.DropSignIn(id))
+	return errors.Join(err, h.Records.DropSignIn(id))
 }

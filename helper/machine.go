@@ -7,6 +7,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/awake"
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
@@ -32,11 +33,14 @@ type Principal struct {
 	Lookup   bool // its token endpoint is found in the issuer's metadata
 }
 
-// machine returns the identity that answers instead of a sign-in; nil: a sign-in does, or a person. One that is named
+// machines answers with tokens of machine identities.
+type machines struct{ *Helper }
+
+// find returns the identity that answers instead of a sign-in; nil: a sign-in does, or a person. One that is named
 // by a flag or the configuration always answers. One that only the environment describes answers where nobody has
 // signed in to the server (unknown is why), never to git, which offers every host on earth, and not where a label was
 // asked for. What is wrong with that one matters only where no person can be asked instead.
-func (h *Helper) machine(a Ask, unknown error) (Machine, error) {
+func (h machines) find(a Ask, unknown error) (Machine, error) {
 	if h.Machine == nil {
 		return nil, nil
 	}
@@ -44,7 +48,7 @@ func (h *Helper) machine(a Ask, unknown error) (Machine, error) {
 	onlyNamed := unknown == nil || kind != credential.NotFound && kind != credential.NoSignIn || a.Quiet || a.Query.Account != ""
 	m, named, err := h.Machine(a.Query, onlyNamed)
 	if named {
-		return m, h.about(a.Query.URL, err)
+		return m, about(a.Query.URL, err)
 	}
 	if onlyNamed {
 		return nil, nil
@@ -56,11 +60,11 @@ func (h *Helper) machine(a Ask, unknown error) (Machine, error) {
 	if err != nil {
 		err = credential.Fail(credential.KindOf(err), "nobody has signed in to "+a.Query.URL+", and the environment does not help", err)
 	}
-	return m, h.about(a.Query.URL, err)
+	return m, about(a.Query.URL, err)
 }
 
 // about adds the server to an error that has none, for its hint.
-func (h *Helper) about(server string, err error) error {
+func about(server string, err error) error {
 	var typed *credential.Error
 	if errors.As(err, &typed) && typed.Server == "" {
 		typed.Server = server
@@ -68,21 +72,22 @@ func (h *Helper) about(server string, err error) error {
 	return err
 }
 
-// robot is one resolved question to a machine identity.
-type robot struct {
-	Machine
-	who    Principal
-	server string
-	record state.Machine
+// identity is one question to a machine identity: for which server, and what is recorded of it there.
+type identity struct {
+	*Helper
+	machine Machine
+	who     Principal
+	server  string
+	record  state.Machine
 }
 
-// robot finds the record of a machine identity at a server, or begins one.
-func (h *Helper) robot(server string, m Machine) (robot, error) {
-	r := robot{Machine: m, who: m.Principal(), server: server}
+// identity finds the record of a machine identity at a server, or begins one.
+func (h machines) identity(server string, m Machine) (identity, error) {
+	r := identity{Helper: h.Helper, machine: m, who: m.Principal(), server: server}
 	tokenID := credential.TokenID(r.who.Kind, server, r.who.Resource, r.who.Scopes)
 	id := credential.SignInID(r.who.Issuer, r.who.ClientID, "identity", tokenID)
 	var err error
-	r.record, err = h.Book.Machine(id)
+	r.record, err = h.Records.Machine(id)
 	if errors.Is(err, state.ErrNone) {
 		r.record = state.Machine{
 			Kind: r.who.Kind, Server: server, Scopes: r.who.Scopes, Token: tokenID,
@@ -94,23 +99,23 @@ func (h *Helper) robot(server string, m Machine) (robot, error) {
 	return r, err
 }
 
-// subject is the robot as the parts that it shares with sign-ins see it.
-func (r robot) subject() subject {
-	return subject{server: state.Server{URL: r.server}, signIn: r.record.SignIn, tokenID: r.record.Token}
+// subject is the identity as the parts that it shares with sign-ins see it.
+func (r identity) resolved() resolved {
+	return resolved{server: state.Server{URL: r.server}, signIn: r.record.SignIn, tokenID: r.record.Token}
 }
 
-// getMachine answers a get for a machine identity. The token request happens here, not in a process of its own: there is
+// get answers a get for a machine identity. The token request happens here, not in a process of its own: there is
 // no refresh token that a killed process could lose. Of many processes one makes it, the others wait for its result.
-func (h *Helper) getMachine(ctx context.Context, a Ask, m Machine) (credential.Token, error) {
+func (h machines) get(ctx context.Context, a Ask, m Machine) (credential.Token, error) {
 	ctx, cancel := context.WithDeadline(ctx, a.until)
 	defer cancel()
 	before := -1
 	for pause := pollFirst; ; pause = min(pause*5/4, pollMost) {
-		r, err := h.robot(a.Query.URL, m)
+		r, err := h.identity(a.Query.URL, m)
 		if err != nil {
 			return credential.Token{}, err
 		}
-		t, err := h.readMachine(ctx, r)
+		t, err := r.read(ctx)
 		if before < 0 {
 			before = r.record.Attempts
 			if a.Force && a.Refused.IsZero() {
@@ -118,83 +123,83 @@ func (h *Helper) getMachine(ctx context.Context, a Ask, m Machine) (credential.T
 			}
 		}
 		if err == nil && a.serves(t, h.Now()) {
-			h.answeredMachine(a.Query, r, t)
+			r.answered(a.Query, t)
 			return t, nil
 		}
-		if err := h.blocked(ctx, r.server, r.record.SignIn, before); err != nil {
+		if err := (tokens{h.Helper}).blocked(ctx, r.server, r.record.SignIn, before); err != nil {
 			return credential.Token{}, err
 		}
-		t, done, err := h.fetch(ctx, a, r)
+		t, done, err := r.fetch(ctx, a)
 		if done || err != nil {
 			return t, err
 		}
-		if rest(ctx, pause) != nil {
-			return credential.Token{}, h.fail(credential.StillRefreshing, r.server, "another process has been asking for a token for "+r.server+" for "+a.Wait.String())
+		if awake.Sleep(ctx, pause) != nil {
+			return credential.Token{}, fail(credential.StillRefreshing, r.server, "another process has been asking for a token for "+r.server+" for "+a.Wait.String())
 		}
 	}
 }
 
 // fetch makes the token request if no other process is at it and the last answer did not ask to wait; done: it has.
-func (h *Helper) fetch(ctx context.Context, a Ask, r robot) (t credential.Token, done bool, err error) {
-	if r.record.Resting(h.Now()) {
+func (r identity) fetch(ctx context.Context, a Ask) (t credential.Token, done bool, err error) {
+	if r.record.Resting(r.Now()) {
 		return t, false, nil
 	}
-	path, err := h.Book.LockPath(r.record.ID)
+	path, err := r.Records.LockPath(r.record.ID)
 	if err != nil { // a container's home may be read-only: the token is for this caller alone
-		h.Warn("nothing can be kept: " + err.Error())
-		t, err = h.request(ctx, a.Claims, &r)
-		return t, true, h.about(r.server, err)
+		r.Warn("nothing can be kept: " + err.Error())
+		t, err = r.request(ctx, a.Claims)
+		return t, true, about(r.server, err)
 	}
 	held, ok, err := cache.TryLock(path)
 	if !ok || err != nil {
 		return t, false, err
 	}
 	defer held.Release()
-	now, err := h.robot(r.server, r.Machine) // again: a sibling may have been quicker
+	now, err := machines{r.Helper}.identity(r.server, r.machine) // again: a sibling may have been quicker
 	if err != nil || now.record.Attempts != r.record.Attempts {
 		return t, false, err
 	}
-	t, err = h.fetchLocked(ctx, a.Claims, &now)
+	t, err = now.fetchLocked(ctx, a.Claims)
 	if err == nil {
-		h.answeredMachine(a.Query, now, t)
+		now.answered(a.Query, t)
 	}
 	return t, true, err
 }
 
 // fetchLocked makes the token request and records how it went. The caller holds the record's lock.
-func (h *Helper) fetchLocked(ctx context.Context, claims string, r *robot) (credential.Token, error) {
-	t, err := h.request(ctx, claims, r)
+func (r *identity) fetchLocked(ctx context.Context, claims string) (credential.Token, error) {
+	t, err := r.request(ctx, claims)
 	if err != nil {
-		return t, h.about(r.server, h.failedMachine(*r, err))
+		return t, about(r.server, r.failed(err))
 	}
-	if err := h.keepMachine(ctx, r, t); err != nil {
-		h.Warn("the token for " + r.server + " could not be kept: " + err.Error())
+	if err := r.keep(ctx, t); err != nil {
+		r.Warn("the token for " + r.server + " could not be kept: " + err.Error())
 	}
 	rec := &r.record
 	rec.Attempts++
 	rec.Failures, rec.NextTry, rec.LastError = 0, time.Time{}, nil
-	rec.LastRefresh, rec.Granted = h.Now(), t.Scopes
-	if err := h.Book.PutMachine(*rec); err != nil {
-		h.Warn(err.Error())
+	rec.LastRefresh, rec.Granted = r.Now(), t.Scopes
+	if err := r.Records.PutMachine(*rec); err != nil {
+		r.Warn(err.Error())
 	}
 	return t, nil
 }
 
-func (h *Helper) request(ctx context.Context, claims string, r *robot) (credential.Token, error) {
+func (r *identity) request(ctx context.Context, claims string) (credential.Token, error) {
 	target := credential.Target{
 		Server: r.server, Resource: r.who.Resource, Scopes: r.who.Scopes, Claims: claims, ClientID: r.who.ClientID,
 		Endpoints: r.record.Endpoints,
 	}
 	if r.who.Lookup && target.Endpoints.Token == "" {
-		h.Trace("discovery: the metadata of " + r.who.Issuer)
+		r.Trace("discovery: the metadata of " + r.who.Issuer)
 		var err error
-		if target.Endpoints, err = h.Issuer(ctx, r.who.Issuer); err != nil {
+		if target.Endpoints, err = r.Issuer(ctx, r.who.Issuer); err != nil {
 			return credential.Token{}, err
 		}
 		r.record.Endpoints = target.Endpoints
 	}
-	h.Trace("identity: asking for a token as " + r.who.Kind)
-	t, err := r.Token(ctx, target)
+	r.Trace("identity: asking for a token as " + r.who.Kind)
+	t, err := r.machine.Token(ctx, target)
 	t.Server, t.Resource, t.Issuer = r.server, r.who.Resource, r.who.Issuer
 	if t.Account == "" {
 		t.Account = r.who.ClientID
@@ -202,61 +207,61 @@ func (h *Helper) request(ctx context.Context, claims string, r *robot) (credenti
 	return t, err
 }
 
-// failedMachine records a request that brought nothing, and the time before which nobody asks again. Settings can be
+// failed records a request that brought nothing, and the time before which nobody asks again. Settings can be
 // put right at any moment, so what they cause holds the next attempt up for a second only.
-func (h *Helper) failedMachine(r robot, err error) error {
+func (r identity) failed(err error) error {
 	rec := r.record
 	rec.Attempts++
 	rec.Failures++
-	rec.LastError = h.failure(err)
+	rec.LastError = newFailure(r.Now(), err)
 	wait := backoff(rec.Failures, err)
 	if kind := credential.KindOf(err); kind != credential.Network && kind != credential.Throttled {
 		wait = time.Second
 	}
-	rec.NextTry = h.Now().Add(wait)
-	h.Trace("identity: failed: " + err.Error())
-	if werr := h.Book.PutMachine(rec); werr != nil {
+	rec.NextTry = r.Now().Add(wait)
+	r.Trace("identity: failed: " + err.Error())
+	if werr := r.Records.PutMachine(rec); werr != nil {
 		return errors.Join(err, werr)
 	}
 	return err
 }
 
-// answeredMachine leaves the pointer for the next warm get, and starts a refresh when the token is in its window.
-func (h *Helper) answeredMachine(q credential.Query, r robot, t credential.Token) {
-	h.Trace("cache: a token that is valid for " + t.Left(h.Now()))
+// answered leaves the pointer for the next warm get, and starts a refresh when the token is in its window.
+func (r identity) answered(q credential.Query, t credential.Token) {
+	r.Trace("cache: a token that is valid for " + t.Left(r.Now()))
 	if r.record.Place == placeNone {
 		return // no other process can see it: nothing leads to it, and nobody can refresh it
 	}
-	h.point(q, r.subject())
-	if !t.Due(h.Now()) {
+	tokens{r.Helper}.point(q, r.resolved())
+	if !t.Due(r.Now()) {
 		return
 	}
-	if ready, _ := restarts(h.Book, r.record.SignIn, h.Now()); ready {
-		if err := h.Launch(RefreshArgs(q, "", false)...); err != nil {
-			h.Trace("refresh: cannot start: " + err.Error())
+	if ready, _ := restarts(r.Records, r.record.SignIn, r.Now()); ready {
+		if err := r.Launch(RefreshArgs(q, "", false)...); err != nil {
+			r.Trace("refresh: cannot start: " + err.Error())
 		}
 	}
 }
 
-// refreshMachine refreshes ahead of time, in a process of its own.
-func (h *Helper) refreshMachine(ctx context.Context, q credential.Query, m Machine) error {
-	r, err := h.robot(q.URL, m)
+// refresh refreshes ahead of time, in a process of its own.
+func (h machines) refresh(ctx context.Context, q credential.Query, m Machine) error {
+	r, err := h.identity(q.URL, m)
 	if err != nil {
 		return err
 	}
 	return h.locked(ctx, r.record.ID, credential.LockWait, func() error {
 		ctx, cancel := context.WithTimeout(ctx, credential.RefreshTotal)
 		defer cancel()
-		r, err := h.robot(q.URL, m)
+		r, err := h.identity(q.URL, m)
 		if err != nil {
 			return err
 		}
-		t, err := h.readMachine(ctx, r)
+		t, err := r.read(ctx)
 		if err == nil && t.Valid(h.Now()) && !t.Due(h.Now()) || r.record.Resting(h.Now()) {
 			h.Trace("refresh: a sibling has just done it, or it is too early")
 			return nil
 		}
-		_, err = h.fetchLocked(ctx, "", &r)
+		_, err = r.fetchLocked(ctx, "")
 		return err
 	})
 }

@@ -73,7 +73,7 @@ func newMachineRig(t *testing.T) *machineRig {
 
 func (r *machineRig) record() state.Machine {
 	r.t.Helper()
-	all, err := r.Book.Machines()
+	all, err := r.Records.Machines()
 	if err != nil || len(all) != 1 {
 		r.t.Fatalf("%d records, %v", len(all), err)
 	}
@@ -88,7 +88,7 @@ func TestMachineIsWarm(t *testing.T) {
 	if _, err := r.Get(t.Context(), Ask{Query: q, Wait: time.Second}); err != nil {
 		t.Fatal(err)
 	}
-	w := Warm{Cache: r.Cache, Book: r.Book, Now: r.Now, Trace: r.Trace}
+	w := Warm{Cache: r.Cache, Records: r.Records, Now: r.Now, Trace: r.Trace}
 	if hit, err := w.Get(q); err != nil || hit.Token.Access.Reveal() != "machine-1" || hit.Due {
 		t.Errorf("%+v, %v", hit, err)
 	}

@@ -54,7 +54,7 @@ func play(role, path, now string) error {
 	case "launched":
 		err = r.Offer(context.Background(), Login{URL: testServer})
 	case "claim launched", "claim here":
-		held, how, cerr := r.budgetOf(r.query()).claim(context.Background(), Ask{Terminal: role == "claim here", Fleeting: true})
+		held, how, cerr := limitOf(r.Helper, r.query()).claim(context.Background(), Ask{Terminal: role == "claim here", Fleeting: true})
 		if held != nil {
 			defer held.Release()
 		}

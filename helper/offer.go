@@ -6,14 +6,18 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/awake"
 	"github.com/mcp-credential/mcp-credential/state"
 )
+
+// offers asks a person to sign in, once for all processes.
+type offers struct{ *Helper }
 
 // offer deals with a question that only a person can answer, after the prompt policy: never, or one sign-in per sign-in
 // and cooldown across all processes. On a terminal it happens here and now; elsewhere in a detached process, for which
 // the first caller waits as long as it can. cause is what everybody else gets, but for those who join: they wait for an
 // offer that is open, and make one themselves when it was lost with its process.
-func (h *Helper) offer(ctx context.Context, s subject, a Ask, cause error) (credential.Token, error) {
+func (h offers) offer(ctx context.Context, s resolved, a Ask, cause error) (credential.Token, error) {
 	if !a.Prompt {
 		return credential.Token{}, cause
 	}
@@ -21,29 +25,29 @@ func (h *Helper) offer(ctx context.Context, s subject, a Ask, cause error) (cred
 		h.Trace("prompt: nobody can be shown a browser from here")
 		return credential.Token{}, cause
 	}
-	b := h.budgetOf(a.Query)
+	b := limitOf(h.Helper, a.Query)
 	for {
 		held, how, err := b.claim(ctx, a)
 		switch {
 		case err != nil:
-			return credential.Token{}, h.unwritable(err)
-		case how == vacant:
+			return credential.Token{}, unwritable(h.Records, err)
+		case how == available:
 			return h.makeOffer(ctx, s, a, held, cause)
-		case how == rests || !a.Join:
-			return credential.Token{}, h.fail(credential.Prompting, a.Query.URL, "a sign-in for "+a.Query.URL+" was offered less than "+credential.PromptRest.String()+" ago")
+		case how == paused || !a.Join:
+			return credential.Token{}, fail(credential.Prompting, a.Query.URL, "a sign-in for "+a.Query.URL+" was offered less than "+credential.PromptRest.String()+" ago")
 		}
 		h.Trace("prompt: waiting for the sign-in that another process offers")
-		if t, err := h.awaitSignIn(ctx, a, s, h.Book.Failure); !errors.Is(err, errLost) {
+		if t, err := h.awaitSignIn(ctx, a, s, h.Records.Failure); !errors.Is(err, errLost) {
 			return t, err
 		}
 	}
 }
 
 // makeOffer makes the offer that was claimed, unless a person has just signed in after all.
-func (h *Helper) makeOffer(ctx context.Context, s subject, a Ask, held *cache.Held, cause error) (credential.Token, error) {
-	b := h.budgetOf(a.Query)
+func (h offers) makeOffer(ctx context.Context, s resolved, a Ask, held *cache.Held, cause error) (credential.Token, error) {
+	b := limitOf(h.Helper, a.Query)
 	if t, ok := h.signedIn(ctx, a, s); ok {
-		b.giveBack(held)
+		b.withdraw(held)
 		return t, nil
 	}
 	extra := credential.JoinScopes(a.Query.Scopes, a.Scopes)
@@ -53,10 +57,10 @@ func (h *Helper) makeOffer(ctx context.Context, s subject, a Ask, held *cache.He
 	}
 	h.Trace("prompt: offering one sign-in in a process of its own")
 	if err := h.Launch(offerArgs(a.Query, extra)...); err != nil {
-		b.giveBack(nil)
+		b.withdraw(nil)
 		return credential.Token{}, credential.Fail(credential.Internal, "cannot start the sign-in process", err)
 	}
-	t, err := h.awaitSignIn(ctx, a, s, h.Book.TakeFailure)
+	t, err := h.awaitSignIn(ctx, a, s, h.Records.TakeFailure)
 	if errors.Is(err, errLost) {
 		err = cause
 	}
@@ -80,18 +84,18 @@ func offerArgs(q credential.Query, scopes []string) []string {
 // Offer is a sign-in that a get has claimed the right to and launched this process for. When the person is done, or was
 // never asked because it failed before, the right is given back. How it failed is left for the process that waits.
 func (h *Helper) Offer(ctx context.Context, l Login) error {
-	held, err := h.budgetOf(credential.Query{URL: l.URL, Account: l.Account}).begin(ctx)
+	held, err := limitOf(h, credential.Query{URL: l.URL, Account: l.Account}).begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer held.Release()
-	return h.ask(ctx, l, false)
+	return offers{h}.ask(ctx, l, false)
 }
 
-// ask asks the person. The caller holds the lock of the budget. A fleeting offer that ends because its process does
+// ask asks the person. The caller holds the lock of the offerLimit. A fleeting offer that ends because its process does
 // leaves nothing behind, as if it had been killed.
-func (h *Helper) ask(ctx context.Context, l Login, fleeting bool) error {
-	b := h.budgetOf(credential.Query{URL: l.URL, Account: l.Account})
+func (h offers) ask(ctx context.Context, l Login, fleeting bool) error {
+	b := limitOf(h.Helper, credential.Query{URL: l.URL, Account: l.Account})
 	who, began := h.Person(), h.Now()
 	l.offered = true
 	_, err := h.Login(ctx, l, who)
@@ -99,20 +103,20 @@ func (h *Helper) ask(ctx context.Context, l Login, fleeting bool) error {
 		return err
 	}
 	if err != nil {
-		_ = h.Book.PutFailure(b.name, *h.failure(err))
+		_ = h.Records.PutFailure(b.name, *newFailure(h.Now(), err))
 	}
 	switch {
 	case err == nil || !who.Asked():
-		h.Book.Unmark(b.name)
+		h.Records.EndCooldown(b.name)
 	case fleeting:
-		_, _ = h.Book.Mark(b.name, began, credential.PromptRest)
+		_, _ = h.Records.StartCooldown(b.name, began, credential.PromptRest)
 	}
 	return err
 }
 
 // offerHere signs in within this process, whose terminal the person looks at, or whose host; --wait does not bind a
 // person.
-func (h *Helper) offerHere(ctx context.Context, a Ask, extra []string) (credential.Token, error) {
+func (h offers) offerHere(ctx context.Context, a Ask, extra []string) (credential.Token, error) {
 	err := h.ask(ctx, Login{URL: a.Query.URL, Account: a.Query.Account, ClientID: a.Query.ClientID, Scopes: extra}, a.Fleeting)
 	if err != nil {
 		return credential.Token{}, err
@@ -121,17 +125,17 @@ func (h *Helper) offerHere(ctx context.Context, a Ask, extra []string) (credenti
 	if err != nil {
 		return credential.Token{}, err
 	}
-	return h.read(ctx, s)
+	return tokens{h.Helper}.read(ctx, s)
 }
 
 // errLost says that an offer is open no more and has left neither a token nor a failure.
 var errLost = errors.New("the offered sign-in has ended without a word")
 
 // awaitSignIn waits for the token that the sign-in of another process leaves. failure reads how that has failed.
-func (h *Helper) awaitSignIn(ctx context.Context, a Ask, old subject, failure func(name string) (state.Failure, bool)) (credential.Token, error) {
+func (h offers) awaitSignIn(ctx context.Context, a Ask, old resolved, failure func(name string) (state.Failure, bool)) (credential.Token, error) {
 	ctx, cancel := context.WithDeadline(ctx, a.until)
 	defer cancel()
-	b := h.budgetOf(a.Query)
+	b := limitOf(h.Helper, a.Query)
 	for pause := pollFirst; ; pause = min(pause*5/4, pollMost) {
 		busy := b.busy(ctx) // before the look at what it has left
 		if t, ok := h.signedIn(ctx, a, old); ok {
@@ -145,23 +149,23 @@ func (h *Helper) awaitSignIn(ctx context.Context, a Ask, old subject, failure fu
 		if !busy {
 			return credential.Token{}, errLost
 		}
-		if rest(ctx, pause) != nil {
-			return credential.Token{}, h.fail(credential.Prompting, a.Query.URL, "a sign-in for "+a.Query.URL+" is open in the browser and was not finished in "+a.Wait.String())
+		if awake.Sleep(ctx, pause) != nil {
+			return credential.Token{}, fail(credential.Prompting, a.Query.URL, "a sign-in for "+a.Query.URL+" is open in the browser and was not finished in "+a.Wait.String())
 		}
 	}
 }
 
 // signedIn looks for the token of a sign-in that is newer than old. The sign-in's record comes before the approval of its
 // scopes, and that before the token: until both are new, the old answer is still the one that is found.
-func (h *Helper) signedIn(ctx context.Context, a Ask, old subject) (credential.Token, bool) {
+func (h offers) signedIn(ctx context.Context, a Ask, old resolved) (credential.Token, bool) {
 	s, err := h.resolve(a.Query)
 	if err != nil || !s.signIn.Created.After(old.signIn.Created) || !s.server.ApprovedAt.After(old.server.ApprovedAt) {
 		return credential.Token{}, false
 	}
-	t, err := h.read(ctx, s)
+	t, err := tokens{h.Helper}.read(ctx, s)
 	if err != nil || !a.serves(t, h.Now()) {
 		return credential.Token{}, false
 	}
-	h.point(a.Query, s)
+	tokens{h.Helper}.point(a.Query, s)
 	return t, true
 }

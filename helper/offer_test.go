@@ -114,7 +114,7 @@ func TestJoinedOfferFails(t *testing.T) {
 func TestFleetingOfferLeavesNoCooldown(t *testing.T) {
 	r := newRig(t)
 	r.reach = true
-	name := r.budgetOf(r.query()).name
+	name := limitOf(r.Helper, r.query()).name
 	ctx, cancel := context.WithCancel(t.Context())
 	for what, signing := range map[string]func(context.Context) error{
 		"not shown": func(context.Context) error { r.unasked = true; return errors.New("not shown") },
@@ -124,10 +124,10 @@ func TestFleetingOfferLeavesNoCooldown(t *testing.T) {
 		if _, err := r.Get(ctx, Ask{Query: r.query(), Prompt: true, Terminal: true, Fleeting: true}); err == nil {
 			t.Fatalf("%s: no error", what)
 		}
-		if r.Book.Marked(name, r.now, credential.PromptRest) {
+		if r.Records.InCooldown(name, r.now, credential.PromptRest) {
 			t.Errorf("%s: a cooldown", what)
 		}
-		_, failed := r.Book.TakeFailure(name)
+		_, failed := r.Records.TakeFailure(name)
 		if ended := what == "ended"; failed == ended {
 			t.Errorf("%s: it has left a failure: %v", what, failed)
 		}
@@ -143,7 +143,7 @@ func TestOfferEndsWithItsProcess(t *testing.T) {
 		t.Run(role, func(t *testing.T) {
 			r, began, answer, joins := asking(t)
 			if role == "launched" {
-				if _, how, err := r.budgetOf(r.query()).claim(t.Context(), Ask{}); how != vacant || err != nil {
+				if _, how, err := limitOf(r.Helper, r.query()).claim(t.Context(), Ask{}); how != available || err != nil {
 					t.Fatal(how, err)
 				}
 			}
@@ -173,7 +173,7 @@ func TestOfferEndsWithItsProcess(t *testing.T) {
 // never comes up. Then the caller that waits for it gets what it would have got without an offer.
 func TestLaunchedOfferIsOpenFromTheLaunchOn(t *testing.T) {
 	r, began, answer, _ := asking(t)
-	b := r.budgetOf(r.query())
+	b := limitOf(r.Helper, r.query())
 	launches := make(chan bool, 8)
 	r.Launch = func(...string) error { launches <- b.busy(t.Context()); return nil }
 	first := r.start(Ask{})
@@ -183,7 +183,7 @@ func TestLaunchedOfferIsOpenFromTheLaunchOn(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- r.Offer(t.Context(), Login{URL: testServer}) }()
 	soon(t, began)
-	if !b.busy(t.Context()) || r.Book.Marked(startMark(b.name), r.now, time.Hour) {
+	if !b.busy(t.Context()) || r.Records.InCooldown(startMark(b.name), r.now, time.Hour) {
 		t.Error("the lock has not taken the place of the mark")
 	}
 	wantKind(t, r.Offer(t.Context(), Login{URL: testServer}), credential.StillRefreshing) // a second process, however it came up
@@ -200,15 +200,15 @@ func TestLaunchedOfferIsOpenFromTheLaunchOn(t *testing.T) {
 func TestLaunchedOfferThatNeverComesUp(t *testing.T) {
 	r := newRig(t)
 	r.reach = true
-	b := r.budgetOf(r.query())
+	b := limitOf(r.Helper, r.query())
 	r.Launch = func(...string) error { r.now = r.now.Add(credential.OfferStart); return nil }
 	wantKind(t, soon(t, r.start(Ask{})).err, credential.NotFound)
 	wantKind(t, soon(t, r.start(Ask{Join: true})).err, credential.Prompting)
 	r.now = r.now.Add(credential.PromptRest)
 	r.Launch = func(...string) error { return errors.New("no processes left") }
 	wantKind(t, soon(t, r.start(Ask{})).err, credential.Internal)
-	if b.busy(t.Context()) || r.Book.Marked(b.name, r.now, credential.PromptRest) {
-		t.Error("an offer that could not be launched has used up the budget")
+	if b.busy(t.Context()) || r.Records.InCooldown(b.name, r.now, credential.PromptRest) {
+		t.Error("an offer that could not be launched has used up the offerLimit")
 	}
 }
 
@@ -220,9 +220,9 @@ func TestSignInBeforeTheClaim(t *testing.T) {
 	r.reach = true
 	for _, a := range []Ask{{}, {Terminal: true}, {Terminal: true, Fleeting: true}} {
 		a.Query, a.Prompt = r.query(), true
-		got, err := r.offer(t.Context(), s, a, cause)
+		got, err := offers{r.Helper}.offer(t.Context(), s, a, cause)
 		wantAccess(t, got, err, "access-1")
-		if b := r.budgetOf(a.Query); b.busy(t.Context()) || r.Book.Marked(b.name, r.now, credential.PromptRest) {
+		if b := limitOf(r.Helper, a.Query); b.busy(t.Context()) || r.Records.InCooldown(b.name, r.now, credential.PromptRest) {
 			t.Errorf("%+v: the right was not given back", a)
 		}
 	}
@@ -243,7 +243,7 @@ func TestOneProcessClaims(t *testing.T) {
 		for _, o := range all {
 			got[o.says(t)]++
 		}
-		if one, rest := got[strconv.Itoa(int(vacant))], got[strconv.Itoa(int(open))]; one != 1 || rest != len(all)-1 {
+		if one, rest := got[strconv.Itoa(int(available))], got[strconv.Itoa(int(open))]; one != 1 || rest != len(all)-1 {
 			t.Errorf("%s: %d claimed, %d saw one open", role, one, rest)
 		}
 	}

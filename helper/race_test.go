@@ -14,12 +14,12 @@ import (
 // wantSignIns holds the home to this many sign-ins, each of them serving a server: status and logout find no others.
 func (r *rig) wantSignIns(n int) {
 	r.t.Helper()
-	all, err := r.Book.SignIns()
+	all, err := r.Records.SignIns()
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	for _, si := range all {
-		if users, err := r.Book.Serves(si.ID); err != nil || len(users) == 0 {
+		if users, err := r.Records.Serves(si.ID); err != nil || len(users) == 0 {
 			r.t.Errorf("the sign-in of client %s serves nobody, error %v", si.ClientID, err)
 		}
 	}
@@ -32,7 +32,7 @@ func (r *rig) wantSignIns(n int) {
 func TestLoginBesideASlowLogout(t *testing.T) {
 	r := newRig(t)
 	r.login(Login{ClientID: "first"})
-	old := r.subject().signIn.ID
+	old := r.resolved().signIn.ID
 	done := make(chan error, 1)
 	r.server.revoking = sync.OnceFunc(func() {
 		go func() {
@@ -40,7 +40,7 @@ func TestLoginBesideASlowLogout(t *testing.T) {
 			done <- err
 		}()
 		r.eventually("the second sign-in is approved", func() bool {
-			s, err := r.Book.Server(testServer)
+			s, err := r.Records.Server(testServer)
 			return err == nil && len(s.Accounts) == 1 && s.Accounts[0].SignIn != old
 		})
 	})
@@ -50,7 +50,7 @@ func TestLoginBesideASlowLogout(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if s := r.subject(); s.signIn.ClientID != "second" {
+	if s := r.resolved(); s.signIn.ClientID != "second" {
 		t.Errorf("signed in with client %s", s.signIn.ClientID)
 	}
 	r.wantSignIns(1)
@@ -74,7 +74,7 @@ func TestSignInWhileAnotherWaits(t *testing.T) {
 			return err
 		},
 		"store": func(r *rig) error {
-			return r.Store(r.t.Context(), Gift{Query: r.query(), Refresh: credential.NewSecret("gift"), Issuer: testIssuer, ClientID: "second"})
+			return r.Store(r.t.Context(), Import{Query: r.query(), Refresh: credential.NewSecret("given"), Issuer: testIssuer, ClientID: "second"})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestSignInWhileAnotherWaits(t *testing.T) {
 				return meanwhile(r)
 			}
 			r.login(Login{ClientID: "first"})
-			if s := r.subject(); s.signIn.ClientID != "first" {
+			if s := r.resolved(); s.signIn.ClientID != "first" {
 				t.Errorf("signed in with client %s", s.signIn.ClientID)
 			}
 			if r.server.revocations != 1 {
@@ -108,7 +108,7 @@ func TestOvertakenByALogout(t *testing.T) {
 			return r.refresh()
 		},
 		"store": func(r *rig) error {
-			return r.Store(r.t.Context(), Gift{Query: r.query(), Access: credential.NewSecret("other"), Bearer: true})
+			return r.Store(r.t.Context(), Import{Query: r.query(), Access: credential.NewSecret("other"), Bearer: true})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -13,14 +13,17 @@ import (
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
+// refreshes spends the refresh token of a sign-in and records what came of it.
+type refreshes struct{ *Helper }
+
 // Refresh spends the refresh token of a sign-in once, under its lock, unless a sibling has just done so. It runs in a
 // process of its own, because hosts kill a helper after ten seconds and a killed refresh would lose the rotated token.
 func (h *Helper) Refresh(ctx context.Context, r Renewal) error {
 	s, err := h.resolve(r.Query)
-	if m, merr := h.machine(Ask{Query: r.Query}, err); merr != nil {
+	if m, merr := (machines{h}).find(Ask{Query: r.Query}, err); merr != nil {
 		return merr
 	} else if m != nil {
-		return h.refreshMachine(ctx, r.Query, m)
+		return machines{h}.refresh(ctx, r.Query, m)
 	}
 	if err != nil {
 		return err
@@ -29,7 +32,7 @@ func (h *Helper) Refresh(ctx context.Context, r Renewal) error {
 		return h.locked(ctx, s.signIn.ID, credential.LockWait, func() error {
 			ctx, cancel := awake.WithTimeout(ctx, credential.RefreshTotal-credential.KeepTrying)
 			defer cancel()
-			return h.refreshLocked(ctx, r)
+			return refreshes{h}.refreshLocked(ctx, r)
 		})
 	}
 	if s.signIn.Work() == s.signIn.ID {
@@ -37,8 +40,8 @@ func (h *Helper) Refresh(ctx context.Context, r Renewal) error {
 	} else { // siblings for other tokens of the sign-in wait in line behind its lock
 		err = h.locked(ctx, s.signIn.Work(), credential.LockWait, refresh)
 	}
-	if r.Prompt && person(err) {
-		_, err = h.offer(ctx, s, Ask{Query: r.Query, Prompt: true, Terminal: true}, err)
+	if r.Prompt && needsSignIn(err) {
+		_, err = offers{h}.offer(ctx, s, Ask{Query: r.Query, Prompt: true, Terminal: true}, err)
 	}
 	return err
 }
@@ -46,7 +49,7 @@ func (h *Helper) Refresh(ctx context.Context, r Renewal) error {
 // locked runs do while holding the lock of that name (a sign-in, or the list of servers), for which it waits at most
 // patience. Not getting it is an error of kind StillRefreshing.
 func (h *Helper) locked(ctx context.Context, name string, patience time.Duration, do func() error) error {
-	path, err := h.Book.LockPath(name)
+	path, err := h.Records.LockPath(name)
 	if err != nil {
 		return err
 	}
@@ -55,20 +58,20 @@ func (h *Helper) locked(ctx context.Context, name string, patience time.Duration
 	h.Trace("lock: waiting for " + name)
 	held, err := cache.Lock(wait, path)
 	if err != nil {
-		return h.unwritable(err)
+		return unwritable(h.Records, err)
 	}
 	defer held.Release()
 	return do()
 }
 
-func (h *Helper) refreshLocked(ctx context.Context, r Renewal) error {
+func (h refreshes) refreshLocked(ctx context.Context, r Renewal) error {
 	s, err := h.resolve(r.Query) // again: a sibling may have changed everything while we waited
 	if err != nil {
 		return err
 	}
 	s.claims = r.Claims
 	now := h.Now()
-	t, err := h.read(ctx, s)
+	t, err := tokens{h.Helper}.read(ctx, s)
 	if err == nil && t.Valid(now) && !t.Due(now) && t.Access.Fingerprint() != r.Refused {
 		h.Trace("refresh: a sibling has just done it")
 		return nil
@@ -77,7 +80,7 @@ func (h *Helper) refreshLocked(ctx context.Context, r Renewal) error {
 		h.Trace("refresh: not before " + s.signIn.NextTry.Format(time.RFC3339))
 		return nil
 	}
-	if err := h.hopeless(s.server.URL, s.signIn); err != nil {
+	if err := hopeless(h.Now(), s.server.URL, s.signIn); err != nil {
 		return err
 	}
 	room, err := h.reserve(s)
@@ -107,16 +110,16 @@ func ended(si state.SignIn, now time.Time) bool {
 }
 
 // hopeless is ended in words.
-func (h *Helper) hopeless(server string, si state.SignIn) error {
+func hopeless(now time.Time, server string, si state.SignIn) error {
 	switch {
-	case !ended(si, h.Now()):
+	case !ended(si, now):
 		return nil
 	case si.Dead != nil:
-		return h.fail(credential.SignInDead, server, "the sign-in for "+server+" has ended: "+si.Dead.Reason)
+		return fail(credential.SignInDead, server, "the sign-in for "+server+" has ended: "+si.Dead.Reason)
 	case si.NoRefresh:
-		return h.fail(credential.NoSignIn, server, "the access token for "+server+" has expired and there is no refresh token")
+		return fail(credential.NoSignIn, server, "the access token for "+server+" has expired and there is no refresh token")
 	}
-	return h.fail(credential.NoSignIn, server, "the refresh token for "+server+" ended at "+si.RefreshExpires.Format(time.RFC3339))
+	return fail(credential.NoSignIn, server, "the refresh token for "+server+" ended at "+si.RefreshExpires.Format(time.RFC3339))
 }
 
 // Ending says that only a person can bring another token for q than the cached one; nil where a refresh may.
@@ -125,13 +128,13 @@ func (h *Helper) Ending(q credential.Query) error {
 	if err != nil {
 		return nil
 	}
-	return h.hopeless(s.server.URL, s.signIn)
+	return hopeless(h.Now(), s.server.URL, s.signIn)
 }
 
 // spend redeems the refresh token. When the server refuses it, the keychain is read again: a sibling on another
 // machine with the same home, or a sign-in, may have put a newer one there, which is then tried. Only when the current
 // one is refused is the sign-in dead.
-func (h *Helper) spend(ctx context.Context, s subject, room rooms) (credential.Answer, credential.Secret, error) {
+func (h refreshes) spend(ctx context.Context, s resolved, room reservations) (credential.Answer, credential.Secret, error) {
 	source, err := h.Source(s.signIn.Source)
 	if err != nil {
 		return credential.Answer{}, credential.Secret{}, err
@@ -149,7 +152,7 @@ func (h *Helper) spend(ctx context.Context, s subject, room rooms) (credential.A
 			return credential.Answer{}, g.DataKey, err
 		}
 		if g.RefreshToken.IsZero() {
-			return credential.Answer{}, g.DataKey, h.fail(credential.NoSignIn, s.server.URL, "there is no refresh token for "+s.server.URL)
+			return credential.Answer{}, g.DataKey, fail(credential.NoSignIn, s.server.URL, "there is no refresh token for "+s.server.URL)
 		}
 		if refused != nil && refused.fingerprint == g.RefreshToken.Fingerprint() {
 			return credential.Answer{}, g.DataKey, refused
@@ -178,18 +181,18 @@ func (r *refusal) Error() string { return r.err.Error() }
 func (r *refusal) Unwrap() error { return r.err }
 
 // endpoints looks up the authorization server of a sign-in that came by store, which knows its issuer only.
-func (h *Helper) endpoints(ctx context.Context, s subject) (credential.Endpoints, error) {
+func (h refreshes) endpoints(ctx context.Context, s resolved) (credential.Endpoints, error) {
 	h.Trace("discovery: the metadata of " + s.server.Issuer)
 	e, err := h.Issuer(ctx, s.server.Issuer)
 	if err != nil {
 		return e, err
 	}
 	s.signIn.Endpoints = e
-	return e, h.Book.PutSignIn(s.signIn)
+	return e, h.Records.PutSignIn(s.signIn)
 }
 
 // completed says on a new access token for whom it is.
-func completed(s subject, t credential.Token) credential.Token {
+func completed(s resolved, t credential.Token) credential.Token {
 	t.Server, t.Resource, t.Issuer = s.server.URL, s.server.Resource, s.server.Issuer
 	t.Account = accountName(s.account.Label, s.signIn.User)
 	if len(t.Scopes) == 0 {
@@ -200,14 +203,14 @@ func completed(s subject, t credential.Token) credential.Token {
 
 // refreshed puts a new access token where everybody finds it: the cache first, because callers wait for that, then the
 // record. saved is what went wrong with the keychain, if anything.
-func (h *Helper) refreshed(s subject, room rooms, answer credential.Answer, key credential.Secret, saved error, r Renewal) error {
+func (h refreshes) refreshed(s resolved, room reservations, answer credential.Answer, key credential.Secret, saved error, r Renewal) error {
 	t := answer.Token
-	_ = h.Book.Notice(s.signIn.ID, "Refreshed MCP sign-in for "+s.server.Name) // first: who waits for the token looks for it
+	_ = h.Records.Notice(s.signIn.ID, "Refreshed MCP sign-in for "+s.server.Name) // first: who waits for the token looks for it
 	cached := room.token.Put(key, t)
 	if cached == nil {
 		cached = noTier(h.Cache.Heat(s.signIn.ID, key, t.Expiry))
 	}
-	si, err := h.latest(s)
+	si, err := records{h.Helper}.latest(s)
 	if err != nil {
 		return errors.Join(cached, err)
 	}
@@ -226,21 +229,21 @@ func (h *Helper) refreshed(s subject, room rooms, answer credential.Answer, key 
 		si.RefreshExpires = answer.RefreshExpires
 	}
 	if err := errors.Join(cached, saved); err != nil {
-		si.LastError = h.failure(err)
+		si.LastError = newFailure(h.Now(), err)
 	}
-	h.Book.Unmark(startMark(si.Work())) // a server that refuses this very token is asked for another one without delay
-	return errors.Join(cached, h.Book.PutSignIn(si.Whole(false)))
+	h.Records.EndCooldown(startMark(si.Work())) // a server that refuses this very token is asked for another one without delay
+	return errors.Join(cached, h.Records.PutSignIn(si.Merged(false)))
 }
 
 // failed records a refresh that brought nothing, with the time before which nobody tries again.
-func (h *Helper) failed(s subject, err error) error {
-	si, rerr := h.latest(s)
+func (h refreshes) failed(s resolved, err error) error {
+	si, rerr := records{h.Helper}.latest(s)
 	if rerr != nil {
 		return errors.Join(rerr, err)
 	}
 	si.Attempts++
 	si.Failures++
-	si.LastError = h.failure(err)
+	si.LastError = newFailure(h.Now(), err)
 	si.NextTry = h.Now().Add(backoff(si.Failures, err))
 	si.Claims = claimsOf(err, s.claims)
 	var dead *refusal
@@ -252,31 +255,31 @@ func (h *Helper) failed(s subject, err error) error {
 		si.Dead = &state.Dead{Reason: "the authorization server no longer knows the client that was registered for it", At: h.Now()}
 		si.NextTry = time.Time{}
 	case errors.Is(err, ErrNoItem):
-		err = h.noItem(s, err)
-		si.LastError = h.failure(err)
+		err = noItem(s, err)
+		si.LastError = newFailure(h.Now(), err)
 	}
 	h.Trace("refresh: failed: " + err.Error())
-	if werr := h.Book.PutSignIn(si.Whole(credential.KindOf(err) == credential.Throttled)); werr != nil {
+	if werr := h.Records.PutSignIn(si.Merged(credential.KindOf(err) == credential.Throttled)); werr != nil {
 		return errors.Join(err, werr)
 	}
 	return err
 }
 
 // latest reads the record of a sign-in again. One that a logout has removed meanwhile is of kind NoSignIn.
-func (h *Helper) latest(s subject) (state.SignIn, error) {
-	si, err := h.Book.SignIn(s.signIn.ID)
+func (h records) latest(s resolved) (state.SignIn, error) {
+	si, err := h.Records.SignIn(s.signIn.ID)
 	if errors.Is(err, state.ErrNone) {
-		err = h.fail(credential.NoSignIn, s.server.URL, "somebody has signed out of "+s.server.URL)
+		err = fail(credential.NoSignIn, s.server.URL, "somebody has signed out of "+s.server.URL)
 	}
 	return si.For(s.tokenID), err
 }
 
 // noItem says of ErrNoItem what it means to a person.
-func (h *Helper) noItem(s subject, err error) error {
+func noItem(s resolved, err error) error {
 	if !errors.Is(err, ErrNoItem) {
 		return err
 	}
-	return h.fail(credential.NoSignIn, s.server.URL, "the keychain no longer holds the sign-in for "+s.server.URL)
+	return fail(credential.NoSignIn, s.server.URL, "the keychain no longer holds the sign-in for "+s.server.URL)
 }
 
 // claimsOf is what a sign-in that cures err has to prove: what the identity provider said, else what the server asked for.
@@ -288,8 +291,8 @@ func claimsOf(err error, challenged string) string {
 	return firstOf(typed.Claims, challenged)
 }
 
-func (h *Helper) failure(err error) *state.Failure {
-	f := &state.Failure{Kind: credential.KindOf(err).String(), Text: firstLine(err.Error()), At: h.Now()}
+func newFailure(now time.Time, err error) *state.Failure {
+	f := &state.Failure{Kind: credential.KindOf(err).String(), Text: firstLine(err.Error()), At: now}
 	var typed *credential.Error
 	if errors.As(err, &typed) {
 		f.Code = typed.Code

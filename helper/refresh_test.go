@@ -32,7 +32,7 @@ func TestRotatedTokenIsInTheKeychainBeforeAnythingElse(t *testing.T) {
 	if err := r.refresh(); err != nil {
 		t.Fatal(err)
 	}
-	g, _, err := r.grant(t.Context(), r.subject().signIn)
+	g, _, err := r.grant(t.Context(), r.resolved().signIn)
 	if err != nil || g.RefreshToken.Reveal() != "refresh-2" {
 		t.Errorf("keychain holds %q (%v), want the rotated token", g.RefreshToken.Reveal(), err)
 	}
@@ -58,7 +58,7 @@ func TestKeychainThatRefusesLosesNothing(t *testing.T) {
 	}
 	got, err = r.get()
 	wantAccess(t, got, err, "access-3")
-	if _, err := r.Cache.Token(r.subject().signIn.ID, parkedName); err != cache.ErrMiss {
+	if _, err := r.Cache.Token(r.resolved().signIn.ID, parkedName); err != cache.ErrMiss {
 		t.Errorf("the parked token stays behind: %v", err)
 	}
 }
@@ -67,9 +67,9 @@ func TestInvalidGrantRereadsTheKeychain(t *testing.T) {
 	r := newRig(t)
 	r.login(Login{})
 	r.now = r.now.Add(2 * time.Hour)
-	id := r.subject().signIn.ID
+	id := r.resolved().signIn.ID
 	r.server.before = func() { // a sibling with the same keychain but another lock wins the race
-		g, kc, err := r.grant(t.Context(), r.subject().signIn)
+		g, kc, err := r.grant(t.Context(), r.resolved().signIn)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +94,7 @@ func TestRefusedSignInIsMarkedDeadAndKept(t *testing.T) {
 	r.now = r.now.Add(2 * time.Hour)
 	r.server.revoked = true
 	wantKind(t, r.refresh(), credential.SignInDead)
-	s := r.subject()
+	s := r.resolved()
 	if s.signIn.Dead == nil || s.signIn.Dead.Fingerprint != credential.NewSecret("refresh-1").Fingerprint() {
 		t.Fatalf("dead mark: %+v", s.signIn.Dead)
 	}
@@ -213,7 +213,7 @@ func TestDeletedKeychainItemNeedsASignIn(t *testing.T) {
 	r.now = r.now.Add(2 * time.Hour)
 	clear(r.items)
 	wantKind(t, r.refresh(), credential.NoSignIn)
-	if got := r.subject().signIn.LastError; got == nil || got.Kind != credential.NoSignIn.String() {
+	if got := r.resolved().signIn.LastError; got == nil || got.Kind != credential.NoSignIn.String() {
 		t.Errorf("recorded: %+v", got)
 	}
 }
@@ -240,8 +240,8 @@ func TestRegistrationThatEndedNeedsASignIn(t *testing.T) {
 	wantKind(t, r.refresh(), credential.Misconfigured)
 	_, err := r.get()
 	wantKind(t, err, credential.SignInDead)
-	if out := r.login(Login{}); !out.NewTab || r.subject().signIn.ClientID != "registered-2" {
-		t.Errorf("the next login used client %q", r.subject().signIn.ClientID)
+	if out := r.login(Login{}); !out.NewTab || r.resolved().signIn.ClientID != "registered-2" {
+		t.Errorf("the next login used client %q", r.resolved().signIn.ClientID)
 	}
 }
 
@@ -283,7 +283,7 @@ func TestNothingToRefreshFrom(t *testing.T) {
 		end(r)
 		r.login(Login{})
 		r.now = r.now.Add(81 * time.Minute)
-		warm := Warm{Cache: r.Cache, Book: r.Book, Now: r.Now, Trace: r.Trace}
+		warm := Warm{Cache: r.Cache, Records: r.Records, Now: r.Now, Trace: r.Trace}
 		ask := Ask{Query: r.query(), Wait: time.Second}
 		for _, prompt := range []bool{false, true, true} {
 			ask.Prompt = prompt

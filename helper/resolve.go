@@ -9,16 +9,19 @@ import (
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
+// records looks into what is recorded of servers and sign-ins.
+type records struct{ *Helper }
+
 // resolve finds the server, the account and the sign-in that a question means. It does no network. Errors are of kind
 // NotFound (unknown server), NoSignIn, NotApproved or BadHome.
-func (h *Helper) resolve(q credential.Query) (subject, error) {
-	server, err := h.server(q)
+func (h *Helper) resolve(q credential.Query) (resolved, error) {
+	server, err := records{h}.server(q)
 	if err != nil {
-		return subject{}, err
+		return resolved{}, err
 	}
-	s := subject{server: server, settings: h.Settings(server.URL), dataKey: new(credential.Secret)}
+	s := resolved{server: server, settings: h.Settings(server.URL), dataKey: new(credential.Secret)}
 	if i := s.settings.Issuer; i != "" && i != server.Issuer {
-		return s, h.fail(credential.NotApproved, server.URL, "the configuration names issuer "+i+" but the sign-in is with "+server.Issuer)
+		return s, fail(credential.NotApproved, server.URL, "the configuration names issuer "+i+" but the sign-in is with "+server.Issuer)
 	}
 	label := q.Account
 	if label == "" {
@@ -26,27 +29,27 @@ func (h *Helper) resolve(q credential.Query) (subject, error) {
 	}
 	account, ok := server.Account(label)
 	if !ok {
-		return s, h.fail(credential.NoSignIn, server.URL, noAccount(server, label))
+		return s, fail(credential.NoSignIn, server.URL, noAccount(server, label))
 	}
 	s.account = account
-	s.signIn, err = h.Book.SignIn(account.SignIn)
+	s.signIn, err = h.Records.SignIn(account.SignIn)
 	if errors.Is(err, state.ErrNone) {
-		return s, h.fail(credential.NoSignIn, server.URL, "the sign-in for "+server.URL+" is gone")
+		return s, fail(credential.NoSignIn, server.URL, "the sign-in for "+server.URL+" is gone")
 	}
 	if err != nil {
 		return s, err
 	}
 	if q.ClientID != "" && q.ClientID != s.signIn.ClientID {
-		return s, h.fail(credential.NoSignIn, server.URL, "nobody has signed in to "+server.URL+" with client "+credential.Printable(q.ClientID, 80))
+		return s, fail(credential.NoSignIn, server.URL, "nobody has signed in to "+server.URL+" with client "+credential.Printable(q.ClientID, 80))
 	}
 	s.tokenID = credential.TokenID(s.signIn.ID, server.URL, server.Resource, account.Scopes)
 	s.signIn = s.signIn.For(s.tokenID)
-	return s, h.stillConfigured(s)
+	return s, approvals{h}.stillConfigured(s)
 }
 
 // Knows reports whether a person or a host has given a sign-in for the server that a question means.
 func (h *Helper) Knows(q credential.Query) bool {
-	_, err := h.server(q)
+	_, err := records{h}.server(q)
 	return credential.KindOf(err) != credential.NotFound
 }
 
@@ -66,15 +69,15 @@ func noAccount(server state.Server, label string) string {
 
 // server finds the record for a question. git may name only an origin, which is answered where exactly one server is
 // known on it, or a path below a known server; every other caller means the exact URL.
-func (h *Helper) server(q credential.Query) (state.Server, error) {
-	s, err := h.Book.Server(q.URL)
+func (h records) server(q credential.Query) (state.Server, error) {
+	s, err := h.Records.Server(q.URL)
 	if !errors.Is(err, state.ErrNone) || !q.OriginOf && !q.Below {
 		if errors.Is(err, state.ErrNone) {
 			return s, h.unknown(q)
 		}
 		return s, err
 	}
-	all, err := h.Book.Servers()
+	all, err := h.Records.Servers()
 	if err != nil {
 		h.Warn(err.Error())
 	}
@@ -89,13 +92,13 @@ func (h *Helper) server(q credential.Query) (state.Server, error) {
 
 // unknown says that nobody has signed in to a server, and which known one may be meant: the same but for a slash at the end
 // or capitals, else the only one there.
-func (h *Helper) unknown(q credential.Query) error {
+func (h records) unknown(q credential.Query) error {
 	text := "nobody has signed in to " + q.URL
-	all, _ := h.Book.Servers()
+	all, _ := h.Records.Servers()
 	if near := nearest(q.URL, all); near != "" {
 		text += ", but to " + near + "; is that the server you mean?"
 	}
-	return h.fail(credential.NotFound, q.URL, text)
+	return fail(credential.NotFound, q.URL, text)
 }
 
 func nearest(url string, all []state.Server) string {
@@ -112,13 +115,13 @@ func nearest(url string, all []state.Server) string {
 	return ""
 }
 
-func (h *Helper) fail(kind credential.Kind, server, text string) *credential.Error {
+func fail(kind credential.Kind, server, text string) *credential.Error {
 	return &credential.Error{Kind: kind, Server: server, Text: text}
 }
 
 // wanted returns the scopes that a question needs: what the configuration lists, else what was approved, and what the
 // caller or a challenge adds.
-func (s subject) wanted(more []string) []string {
+func (s resolved) wanted(more []string) []string {
 	base := s.account.Scopes
 	if len(s.settings.Scopes) > 0 {
 		base = s.settings.Scopes
@@ -128,7 +131,7 @@ func (s subject) wanted(more []string) []string {
 
 // missing returns the wanted scopes that have never been asked for. What was asked for and not granted is not missing:
 // asking again would change nothing.
-func (s subject) missing(more []string) []string {
+func (s resolved) missing(more []string) []string {
 	var out []string
 	for _, scope := range s.wanted(more) {
 		if !slices.Contains(s.account.Scopes, scope) && (s.signIn.Unbound || !slices.Contains(s.signIn.Granted, scope)) {

@@ -65,7 +65,7 @@ func rigAt(dir home.Dir) *rig {
 	r.found = Found{Resource: testServer, Name: "Example", Scopes: []string{"read"}, Source: "oauth",
 		Endpoints: credential.Endpoints{Issuer: testIssuer, Token: testIssuer + "/token", Authorization: testIssuer + "/authorize"}}
 	r.Helper = &Helper{
-		Dir: dir, Cache: cache.Open(dir, cache.MemoryKeys()), Book: state.Book{Dir: dir},
+		Dir: dir, Cache: cache.Open(dir, cache.MemoryKeys()), Records: state.Records{Dir: dir},
 		Settings: func(string) Settings { return r.settings }, Config: func() (int64, int64) { return 0, 0 },
 		Keychain:  func(context.Context, string) (Keychain, error) { return r.keychain(), nil },
 		Source:    func(string) (Refresher, error) { return r.server, nil },
@@ -119,7 +119,7 @@ func (r *rig) login(l Login) Outcome {
 
 func (r *rig) query() credential.Query { return credential.Query{URL: testServer} }
 
-func (r *rig) subject() subject {
+func (r *rig) resolved() resolved {
 	r.t.Helper()
 	s, err := r.resolve(r.query())
 	if err != nil {

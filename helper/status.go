@@ -45,26 +45,29 @@ const (
 	StateSealed  = "sealed"     // the keychain would have to be asked to know
 )
 
+// reports tells what is known of a sign-in.
+type reports struct{ *Helper }
+
 // Status tells how every account of every known server fares. It asks the cache, not the keychain, and never waits.
 func (h *Helper) Status(_ context.Context) ([]Line, error) {
-	servers, err := h.Book.Servers()
+	servers, err := h.Records.Servers()
 	lines := []Line{}
 	for _, server := range servers {
 		for _, a := range server.Accounts {
-			line, lerr := h.line(server, a)
+			line, lerr := reports{h}.line(server, a)
 			err = errors.Join(err, lerr)
 			lines = append(lines, line)
 		}
 	}
-	for _, m := range h.machinesAt("") {
-		lines = append(lines, h.machineLine(m))
+	for _, m := range (records{h}).machinesAt("") {
+		lines = append(lines, reports{h}.machineLine(m))
 	}
 	return lines, err
 }
 
 // machineLine tells how a machine identity fares. A token under a derived key counts as sealed: only the identity itself
 // can open it.
-func (h *Helper) machineLine(m state.Machine) Line {
+func (h reports) machineLine(m state.Machine) Line {
 	l := Line{
 		Server: m.Server, Name: hostOf(m.Server), Identity: m.Kind, Issuer: m.Endpoints.Issuer, Resource: m.Resource, ClientID: m.ClientID,
 		Scopes: notNil(m.Scopes), Granted: notNil(m.Granted), ApprovedAt: m.Created, ApprovedBy: "environment, flags or configuration",
@@ -81,9 +84,9 @@ func (h *Helper) machineLine(m state.Machine) Line {
 	return l
 }
 
-func (h *Helper) line(server state.Server, a state.Account) (Line, error) {
+func (h reports) line(server state.Server, a state.Account) (Line, error) {
 	tokenID := credential.TokenID(a.SignIn, server.URL, server.Resource, a.Scopes)
-	si, err := h.Book.SignIn(a.SignIn)
+	si, err := h.Records.SignIn(a.SignIn)
 	si = si.For(tokenID)
 	granted := si.Granted
 	if si.Unbound { // those of another server, perhaps
@@ -108,7 +111,7 @@ func (h *Helper) line(server state.Server, a state.Account) (Line, error) {
 	return l, err
 }
 
-func (h *Helper) lineState(si state.SignIn, t credential.Token, err error) string {
+func (h reports) lineState(si state.SignIn, t credential.Token, err error) string {
 	switch {
 	case err == nil && t.Valid(h.Now()):
 		return StateValid

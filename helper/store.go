@@ -13,8 +13,8 @@ import (
 // StoredSource is the source name of sign-ins that hold nothing to refresh from.
 const StoredSource = "stored"
 
-// Gift is what a host obtained elsewhere and asks us to keep.
-type Gift struct {
+// Import is what a host obtained elsewhere and asks us to keep.
+type Import struct {
 	Query    credential.Query
 	Access   credential.Secret
 	Bearer   bool // the caller said that the access token is a Bearer token
@@ -25,9 +25,12 @@ type Gift struct {
 	Ours     bool   // it carries our own state: our answer coming back
 }
 
-// Store keeps a gift. Our own answer coming back, and everything that is neither a Bearer token nor a refresh token
+// imports takes over what a host obtained elsewhere.
+type imports struct{ *Helper }
+
+// Store keeps a given. Our own answer coming back, and everything that is neither a Bearer token nor a refresh token
 // with its issuer and client (git offers other people's passwords to every helper), changes nothing.
-func (h *Helper) Store(ctx context.Context, g Gift) error {
+func (h *Helper) Store(ctx context.Context, g Import) error {
 	refreshable := !g.Refresh.IsZero() && g.Issuer != "" && g.ClientID != ""
 	switch {
 	case g.Ours, g.Query.OriginOf:
@@ -37,31 +40,31 @@ func (h *Helper) Store(ctx context.Context, g Gift) error {
 		h.Trace("store: neither a Bearer token nor a refresh token with its issuer and client; left alone")
 		return nil
 	}
-	if err := h.Book.Writable(); err != nil {
+	if err := h.Records.Writable(); err != nil {
 		return err
 	}
 	if s, err := h.resolve(g.Query); err == nil && !refreshable {
-		return h.storeAccess(ctx, s, g)
+		return imports{h}.storeAccess(ctx, s, g)
 	}
-	return h.storeGrant(ctx, g, refreshable)
+	return imports{h}.storeGrant(ctx, g, refreshable)
 }
 
 // storeAccess puts an access token beside a sign-in that is there already.
-func (h *Helper) storeAccess(ctx context.Context, s subject, gift Gift) error {
+func (h imports) storeAccess(ctx context.Context, s resolved, given Import) error {
 	return h.locked(ctx, s.signIn.ID, credential.LockWait, func() error {
-		if _, err := h.latest(s); err != nil {
+		if _, err := (records{h.Helper}).latest(s); err != nil {
 			return err
 		}
-		t, err := h.read(ctx, s)
-		if err == nil && t.Access.Equal(gift.Access) {
+		t, err := tokens{h.Helper}.read(ctx, s)
+		if err == nil && t.Access.Equal(given.Access) {
 			h.Trace("store: that token is the cached one")
 			return nil
 		}
 		g, _, err := h.grant(ctx, s.signIn)
 		if err != nil {
-			return h.noItem(s, err)
+			return noItem(s, err)
 		}
-		t = h.given(s, gift)
+		t = h.given(s, given)
 		if err := noTier(h.Cache.Keep(g.DataKey, s.signIn.ID, s.tokenID, t)); err != nil {
 			return err
 		}
@@ -70,16 +73,16 @@ func (h *Helper) storeAccess(ctx context.Context, s subject, gift Gift) error {
 }
 
 // expires notes the expiry of a token that has just been cached.
-func (h *Helper) expires(s subject, t credential.Token) error {
-	si, err := h.Book.SignIn(s.signIn.ID)
+func (h imports) expires(s resolved, t credential.Token) error {
+	si, err := h.Records.SignIn(s.signIn.ID)
 	if err != nil {
 		return err
 	}
-	return h.Book.PutSignIn(si.Expires(s.tokenID, t.Expiry))
+	return h.Records.PutSignIn(si.Expires(s.tokenID, t.Expiry))
 }
 
 // given makes a token of what the caller gave. An access token without an expiry is trusted until a server refuses it.
-func (h *Helper) given(s subject, g Gift) credential.Token {
+func (h imports) given(s resolved, g Import) credential.Token {
 	now := h.Now()
 	return credential.Token{
 		Access: g.Access, Type: "Bearer", Obtained: now, Expiry: g.Expiry, RefreshAt: credential.RefreshWindow(now, g.Expiry, 0),
@@ -88,7 +91,7 @@ func (h *Helper) given(s subject, g Gift) credential.Token {
 }
 
 // storeGrant makes a sign-in of what the caller gave. The issuer's metadata is read at the first refresh.
-func (h *Helper) storeGrant(ctx context.Context, g Gift, refreshable bool) error {
+func (h imports) storeGrant(ctx context.Context, g Import, refreshable bool) error {
 	settings := h.Settings(g.Query.URL)
 	kc, err := h.Keychain(ctx, settings.Store)
 	if err != nil {
@@ -101,7 +104,7 @@ func (h *Helper) storeGrant(ctx context.Context, g Gift, refreshable bool) error
 			return err
 		}
 	}
-	server, err := h.giftServer(g, settings, source)
+	server, err := h.importServer(g, settings, source)
 	if err != nil {
 		return err
 	}
@@ -115,20 +118,20 @@ func (h *Helper) storeGrant(ctx context.Context, g Gift, refreshable bool) error
 	account := state.Account{Label: g.Query.Account, SignIn: id, Scopes: scopes}
 	answer := credential.Answer{Grant: credential.Grant{RefreshToken: g.Refresh}}
 	if !g.Access.IsZero() {
-		answer.Token = h.given(subject{server: server, account: account, signIn: si}, g)
+		answer.Token = h.given(resolved{server: server, account: account, signIn: si}, g)
 	}
-	return h.storeLocked(ctx, kc, server, account, si, answer)
+	return approvals{h.Helper}.storeLocked(ctx, kc, server, account, si, answer)
 }
 
-// giftServer returns the record that a gift belongs to. What a person has approved for a known server stands: a host
+// importServer returns the record that a given belongs to. What a person has approved for a known server stands: a host
 // adds an account to it and changes neither its issuer nor its resource.
-func (h *Helper) giftServer(g Gift, settings Settings, source string) (state.Server, error) {
-	known, err := h.Book.Server(g.Query.URL)
+func (h imports) importServer(g Import, settings Settings, source string) (state.Server, error) {
+	known, err := h.Records.Server(g.Query.URL)
 	switch {
 	case errors.Is(err, state.ErrNone) || err == nil && known.Issuer == "":
 		return state.Server{URL: g.Query.URL, Name: firstOf(settings.Name, hostOf(g.Query.URL)), Issuer: g.Issuer, Source: source, ApprovedBy: "store", Accounts: known.Accounts}, nil
 	case err == nil && g.Issuer != "" && g.Issuer != known.Issuer:
-		return known, h.fail(credential.NotApproved, known.URL, "the sign-in for "+known.URL+" is with another issuer, "+known.Issuer)
+		return known, fail(credential.NotApproved, known.URL, "the sign-in for "+known.URL+" is with another issuer, "+known.Issuer)
 	}
 	return known, err
 }
@@ -137,9 +140,9 @@ func (h *Helper) giftServer(g Gift, settings Settings, source string) (state.Ser
 // the next get refreshes; without one it forgets every access token of the server. The sign-in stays. An unknown
 // server is no error.
 func (h *Helper) Erase(ctx context.Context, q credential.Query, refused credential.Secret) error {
-	server, err := h.server(q)
-	m, _ := h.machine(Ask{Query: q}, err)
-	bad := []error{h.eraseMachines(ctx, q.URL, m, refused)}
+	server, err := records{h}.server(q)
+	m, _ := machines{h}.find(Ask{Query: q}, err)
+	bad := []error{machines{h}.erase(ctx, q.URL, m, refused)}
 	if credential.KindOf(err) == credential.NotFound {
 		h.Trace("erase: no sign-in for the server")
 		return errors.Join(bad...)
@@ -151,12 +154,12 @@ func (h *Helper) Erase(ctx context.Context, q credential.Query, refused credenti
 		if q.Account != "" && q.Account != a.Label {
 			continue
 		}
-		bad = append(bad, h.eraseToken(ctx, server, a, refused))
+		bad = append(bad, imports{h}.eraseToken(ctx, server, a, refused))
 	}
 	return errors.Join(bad...)
 }
 
-func (h *Helper) eraseToken(ctx context.Context, server state.Server, a state.Account, refused credential.Secret) error {
+func (h imports) eraseToken(ctx context.Context, server state.Server, a state.Account, refused credential.Secret) error {
 	tokenID := credential.TokenID(a.SignIn, server.URL, server.Resource, a.Scopes)
 	if refused.IsZero() {
 		h.Trace("erase: the cached token")
@@ -167,7 +170,7 @@ func (h *Helper) eraseToken(ctx context.Context, server state.Server, a state.Ac
 		if err != nil {
 			return err
 		}
-		t, err := h.read(ctx, s)
+		t, err := tokens{h.Helper}.read(ctx, s)
 		if credential.KindOf(err) >= credential.KeychainLocked {
 			return err
 		}

@@ -12,15 +12,17 @@ import (
 // Warm answers from the cache alone. Nothing in it waits: two small files and one look at the hot key. It is what the
 // front program runs.
 type Warm struct {
-	Cache  *cache.Store
-	Book   state.Book
-	Config func() (size, mtime int64) // nil: any configuration will do
-	Now    func() time.Time
-	Trace  func(string)
+	Cache   *cache.Store
+	Records state.Records
+	Config  func() (size, mtime int64) // nil: any configuration will do
+	Now     func() time.Time
+	Trace   func(string)
 }
 
 // Warm returns a Warm of the same cache, for any configuration.
-func (h *Helper) Warm() Warm { return Warm{Cache: h.Cache, Book: h.Book, Now: h.Now, Trace: h.Trace} }
+func (h *Helper) Warm() Warm {
+	return Warm{Cache: h.Cache, Records: h.Records, Now: h.Now, Trace: h.Trace}
+}
 
 // ErrCold says that the cache cannot answer and the core must.
 var ErrCold = errors.New("not answered by the cache")
@@ -42,12 +44,12 @@ func (w Warm) Get(q credential.Query) (Hit, error) {
 	if err != nil || !hit.Token.Due(now) {
 		return hit, err
 	}
-	if si, err := w.Book.SignIn(p.SignIn); err == nil {
+	if si, err := w.Records.SignIn(p.SignIn); err == nil {
 		hit.Account = si.Account
-		hit.Due, _ = restarts(w.Book, si.For(p.TokenID), now) // a home that cannot be written to still serves what it has
-	} else if m, err := w.Book.Machine(p.SignIn); err == nil {
+		hit.Due, _ = restarts(w.Records, si.For(p.TokenID), now) // a home that cannot be written to still serves what it has
+	} else if m, err := w.Records.Machine(p.SignIn); err == nil {
 		hit.Machine = true
-		hit.Due, _ = restarts(w.Book, m.SignIn, now)
+		hit.Due, _ = restarts(w.Records, m.SignIn, now)
 	}
 	return hit, nil
 }
@@ -96,11 +98,11 @@ func (w Warm) cold(why string) error {
 // none while one is at work and none before the time that the last failure asked for. Where all that it could do is offer
 // a sign-in, it is one in offerRest. Losing a race here costs a process that finds nothing to do, never a second token
 // request.
-func restarts(book state.Book, si state.SignIn, now time.Time) (bool, error) {
+func restarts(records state.Records, si state.SignIn, now time.Time) (bool, error) {
 	if si.Resting(now) {
 		return false, nil
 	}
-	gate, err := book.LockPath(si.Work() + ".start")
+	gate, err := records.LockPath(si.Work() + ".start")
 	if err != nil {
 		return false, err
 	}
@@ -109,7 +111,7 @@ func restarts(book state.Book, si state.SignIn, now time.Time) (bool, error) {
 		return false, err
 	}
 	defer held.Release()
-	running, err := busy(book, si.Work())
+	running, err := busy(records, si.Work())
 	if err != nil || running {
 		return false, err
 	}
@@ -117,7 +119,7 @@ func restarts(book state.Book, si state.SignIn, now time.Time) (bool, error) {
 	if ended(si, now) {
 		pause = offerRest
 	}
-	return book.Mark(startMark(si.Work()), now, pause)
+	return records.StartCooldown(startMark(si.Work()), now, pause)
 }
 
 // offerRest is short, because the caller that takes the right may be one that asks nobody; the cooldown of offers is kept
@@ -128,8 +130,8 @@ const offerRest = 5 * time.Second
 func startMark(work string) string { return "start-" + work }
 
 // busy reports whether a refresh is at work (see state.SignIn.Work).
-func busy(book state.Book, work string) (bool, error) {
-	path, err := book.LockPath(work)
+func busy(records state.Records, work string) (bool, error) {
+	path, err := records.LockPath(work)
 	if err != nil {
 		return false, err
 	}

@@ -13,17 +13,17 @@ type Machine struct {
 }
 
 // Machine returns the record of a machine identity at a server, or ErrNone.
-func (b Book) Machine(id string) (Machine, error) {
+func (b Records) Machine(id string) (Machine, error) {
 	var m Machine
 	err := b.read(&m, "machines", id+".json")
 	return m, err
 }
 
 // PutMachine replaces the record of m.ID.
-func (b Book) PutMachine(m Machine) error { return b.write(m, "machines", m.ID+".json") }
+func (b Records) PutMachine(m Machine) error { return b.write(m, "machines", m.ID+".json") }
 
 // DropMachine forgets the record; an unknown one is no error.
-func (b Book) DropMachine(id string) error { return b.remove("machines", id+".json") }
+func (b Records) DropMachine(id string) error { return b.remove("machines", id+".json") }
 
 // Machines returns every record, in the order of their identifiers. Unreadable ones are left out and named in the error.
-func (b Book) Machines() ([]Machine, error) { return readAll[Machine](b, "machines") }
+func (b Records) Machines() ([]Machine, error) { return readAll[Machine](b, "machines") }

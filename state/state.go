@@ -58,36 +58,36 @@ func (s Server) Account(label string) (Account, bool) {
 
 // SignIn is the public half of a sign-in: whose refresh token it is, and how it fares.
 type SignIn struct {
-	ID              string               `json:"id"`
-	Source          string               `json:"source"`
-	Keychain        string               `json:"keychain"` // machine name of the keychain that holds the secret half
-	Tier            string               `json:"tier"`     // what that keychain is called
-	ClientID        string               `json:"client_id"`
-	Registered      bool                 `json:"registered,omitempty"` // the client was registered dynamically
-	AuthMethod      string               `json:"auth_method"`
-	Account         string               `json:"account"`
-	User            string               `json:"user,omitempty"`    // what the identity provider calls the person
-	Subject         string               `json:"subject,omitempty"` // who the person is there for good
-	Resource        string               `json:"resource"`          // what the refresh token is bound to; empty: not bound
-	Unbound         bool                 `json:"unbound,omitempty"` // the refresh token serves every approved server (Entra ID): see For
-	Endpoints       credential.Endpoints `json:"endpoints"`
-	Requested       []string             `json:"requested"`
-	Granted         []string             `json:"granted"`
-	NoRefresh       bool                 `json:"no_refresh,omitempty"` // there is no refresh token
-	Created         time.Time            `json:"created"`
-	RefreshObtained time.Time            `json:"refresh_obtained,omitzero"`
-	RefreshExpires  time.Time            `json:"refresh_expires,omitzero"` // known end of the refresh token
-	LastRefresh     time.Time            `json:"last_refresh,omitzero"`
-	Expiry          time.Time            `json:"token_expiry,omitzero"` // of the newest access token; zero: unknown
-	Replaced        Replaced             `json:"replaced,omitzero"`
-	LastError       *Failure             `json:"last_error,omitempty"` // of the last attempt; nil after a success
-	Attempts        int                  `json:"attempts"`             // finished attempts to refresh, good or bad
-	Failures        int                  `json:"failures"`             // failed attempts since the last success
-	NextTry         time.Time            `json:"next_try,omitzero"`    // no attempt before this
-	Claims          string               `json:"claims,omitempty"`     // what the next sign-in has to prove (Entra ID)
-	Dead            *Dead                `json:"dead,omitempty"`
-	Fares           map[string]Fare      `json:"fares,omitempty"` // of an unbound sign-in, by token
-	token           string               // that For was asked for
+	ID              string                 `json:"id"`
+	Source          string                 `json:"source"`
+	Keychain        string                 `json:"keychain"` // machine name of the keychain that holds the secret half
+	Tier            string                 `json:"tier"`     // what that keychain is called
+	ClientID        string                 `json:"client_id"`
+	Registered      bool                   `json:"registered,omitempty"` // the client was registered dynamically
+	AuthMethod      string                 `json:"auth_method"`
+	Account         string                 `json:"account"`
+	User            string                 `json:"user,omitempty"`    // what the identity provider calls the person
+	Subject         string                 `json:"subject,omitempty"` // who the person is there for good
+	Resource        string                 `json:"resource"`          // what the refresh token is bound to; empty: not bound
+	Unbound         bool                   `json:"unbound,omitempty"` // the refresh token serves every approved server (Entra ID): see For
+	Endpoints       credential.Endpoints   `json:"endpoints"`
+	Requested       []string               `json:"requested"`
+	Granted         []string               `json:"granted"`
+	NoRefresh       bool                   `json:"no_refresh,omitempty"` // there is no refresh token
+	Created         time.Time              `json:"created"`
+	RefreshObtained time.Time              `json:"refresh_obtained,omitzero"`
+	RefreshExpires  time.Time              `json:"refresh_expires,omitzero"` // known end of the refresh token
+	LastRefresh     time.Time              `json:"last_refresh,omitzero"`
+	Expiry          time.Time              `json:"token_expiry,omitzero"` // of the newest access token; zero: unknown
+	Replaced        Replaced               `json:"replaced,omitzero"`
+	LastError       *Failure               `json:"last_error,omitempty"` // of the last attempt; nil after a success
+	Attempts        int                    `json:"attempts"`             // finished attempts to refresh, good or bad
+	Failures        int                    `json:"failures"`             // failed attempts since the last success
+	NextTry         time.Time              `json:"next_try,omitzero"`    // no attempt before this
+	Claims          string                 `json:"claims,omitempty"`     // what the next sign-in has to prove (Entra ID)
+	Dead            *Dead                  `json:"dead,omitempty"`
+	PerToken        map[string]TokenRecord `json:"fares,omitempty"` // of an unbound sign-in, by token
+	token           string                 // that For was asked for
 }
 
 // Replaced says when a refresh last took the place of an access token that a server had refused, and for which claims.
@@ -96,8 +96,8 @@ type Replaced struct {
 	Claims string    `json:"claims,omitempty"`
 }
 
-// Fare is how the refreshes for one token of an unbound sign-in fare.
-type Fare struct {
+// TokenRecord is how the refreshes for one token of an unbound sign-in fare.
+type TokenRecord struct {
 	Expiry    time.Time `json:"token_expiry,omitzero"`
 	Replaced  Replaced  `json:"replaced,omitzero"`
 	LastError *Failure  `json:"last_error,omitempty"`
@@ -115,7 +115,7 @@ func (s SignIn) For(tokenID string) SignIn {
 		return s
 	}
 	s.token = tokenID
-	f := s.Fares[tokenID]
+	f := s.PerToken[tokenID]
 	if !f.NextTry.Before(s.NextTry) {
 		s.NextTry, s.LastError = f.NextTry, f.LastError
 	}
@@ -123,23 +123,23 @@ func (s SignIn) For(tokenID string) SignIn {
 	return s
 }
 
-// Whole puts a record that For gave out, changed, back into the one that is stored; all: NextTry and LastError are
+// Merged puts a record that For gave out, changed, back into the one that is stored; all: NextTry and LastError are
 // everybody's.
-func (s SignIn) Whole(all bool) SignIn {
+func (s SignIn) Merged(all bool) SignIn {
 	if s.token == "" {
 		return s
 	}
-	fares := map[string]Fare{}
-	for token, f := range s.Fares {
+	fares := map[string]TokenRecord{}
+	for token, f := range s.PerToken {
 		fares[token] = f
 	}
-	fares[s.token] = Fare{
+	fares[s.token] = TokenRecord{
 		Expiry: s.Expiry, Replaced: s.Replaced, LastError: s.LastError, Attempts: s.Attempts, Failures: s.Failures, NextTry: s.NextTry, Claims: s.Claims,
 	}
 	if !all {
 		s.NextTry, s.LastError = time.Time{}, nil
 	}
-	s.Fares, s.Attempts, s.Failures, s.Claims, s.token = fares, 0, 0, "", ""
+	s.PerToken, s.Attempts, s.Failures, s.Claims, s.token = fares, 0, 0, "", ""
 	s.Expiry, s.Replaced = time.Time{}, Replaced{}
 	return s
 }
@@ -150,13 +150,13 @@ func (s SignIn) Expires(tokenID string, at time.Time) SignIn {
 		s.Expiry = at
 		return s
 	}
-	fares := map[string]Fare{}
-	for token, f := range s.Fares {
+	fares := map[string]TokenRecord{}
+	for token, f := range s.PerToken {
 		fares[token] = f
 	}
 	f := fares[tokenID]
 	f.Expiry = at
-	fares[tokenID], s.Fares = f, fares
+	fares[tokenID], s.PerToken = f, fares
 	return s
 }
 
@@ -193,11 +193,11 @@ type Dead struct {
 	Fingerprint string    `json:"fingerprint"` // credential.Secret.Fingerprint of the refused refresh token
 }
 
-// Book opens the records of one home directory. It may be used by any number of processes.
-type Book struct{ Dir home.Dir }
+// Records opens the records of one home directory. It may be used by any number of processes.
+type Records struct{ Dir home.Dir }
 
 // Server returns the record of a canonical URL, or ErrNone.
-func (b Book) Server(url string) (Server, error) {
+func (b Records) Server(url string) (Server, error) {
 	var s Server
 	err := b.read(&s, "servers", fileName(url))
 	if err == nil && s.URL != url {
@@ -207,36 +207,36 @@ func (b Book) Server(url string) (Server, error) {
 }
 
 // PutServer replaces the record of s.URL.
-func (b Book) PutServer(s Server) error { return b.write(s, "servers", fileName(s.URL)) }
+func (b Records) PutServer(s Server) error { return b.write(s, "servers", fileName(s.URL)) }
 
 // DropServer forgets the server; an unknown one is no error.
-func (b Book) DropServer(url string) error { return b.remove("servers", fileName(url)) }
+func (b Records) DropServer(url string) error { return b.remove("servers", fileName(url)) }
 
 // Servers returns every record, in the order of their URLs. Unreadable ones are left out and named in the error.
-func (b Book) Servers() ([]Server, error) {
+func (b Records) Servers() ([]Server, error) {
 	all, err := readAll[Server](b, "servers")
 	slices.SortFunc(all, func(x, y Server) int { return strings.Compare(x.URL, y.URL) })
 	return all, err
 }
 
 // SignIn returns the record of a sign-in, or ErrNone.
-func (b Book) SignIn(id string) (SignIn, error) {
+func (b Records) SignIn(id string) (SignIn, error) {
 	var s SignIn
 	err := b.read(&s, "signins", id+".json")
 	return s, err
 }
 
 // PutSignIn replaces the record of s.ID.
-func (b Book) PutSignIn(s SignIn) error { return b.write(s, "signins", s.ID+".json") }
+func (b Records) PutSignIn(s SignIn) error { return b.write(s, "signins", s.ID+".json") }
 
 // DropSignIn forgets the record; an unknown one is no error.
-func (b Book) DropSignIn(id string) error { return b.remove("signins", id+".json") }
+func (b Records) DropSignIn(id string) error { return b.remove("signins", id+".json") }
 
 // SignIns returns every record, in the order of their identifiers.
-func (b Book) SignIns() ([]SignIn, error) { return readAll[SignIn](b, "signins") }
+func (b Records) SignIns() ([]SignIn, error) { return readAll[SignIn](b, "signins") }
 
 // Serves returns the servers that the sign-in answers for.
-func (b Book) Serves(signIn string) ([]Server, error) {
+func (b Records) Serves(signIn string) ([]Server, error) {
 	all, err := b.Servers()
 	out := all[:0]
 	for _, s := range all {
@@ -251,7 +251,7 @@ func (b Book) Serves(signIn string) ([]Server, error) {
 }
 
 // LockPath is where the lock file of a record lives; the folder is made when missing.
-func (b Book) LockPath(name string) (string, error) {
+func (b Records) LockPath(name string) (string, error) {
 	if err := b.folder("locks"); err != nil {
 		return "", b.unusable(err)
 	}
@@ -263,14 +263,14 @@ func fileName(url string) string {
 	return hex.EncodeToString(sum[:10]) + ".json"
 }
 
-func (b Book) folder(name string) error {
+func (b Records) folder(name string) error {
 	if err := b.Dir.Create(); err != nil {
 		return err
 	}
 	return os.MkdirAll(b.Dir.File(name), 0o700)
 }
 
-func (b Book) read(into any, folder, file string) error {
+func (b Records) read(into any, folder, file string) error {
 	data, err := atomicfile.Read(b.Dir.File(folder, file), maxRecord)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrNone
@@ -287,7 +287,7 @@ func (b Book) read(into any, folder, file string) error {
 // leftover is the age at which a temporary file has lost its writer.
 const leftover = time.Hour
 
-func (b Book) write(v any, folder, file string) error {
+func (b Records) write(v any, folder, file string) error {
 	data, err := json.MarshalIndent(v, "", "  ")
 	if err == nil {
 		err = b.folder(folder)
@@ -302,7 +302,7 @@ func (b Book) write(v any, folder, file string) error {
 	return nil
 }
 
-func (b Book) remove(folder, file string) error {
+func (b Records) remove(folder, file string) error {
 	err := os.Remove(b.Dir.File(folder, file))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return credential.Fail(credential.Internal, "cannot remove a record below "+b.Dir.Path, err)
@@ -310,7 +310,7 @@ func (b Book) remove(folder, file string) error {
 	return nil
 }
 
-func readAll[T any](b Book, folder string) ([]T, error) {
+func readAll[T any](b Records, folder string) ([]T, error) {
 	entries, err := os.ReadDir(b.Dir.File(folder))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

@@ -13,13 +13,13 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/home"
 )
 
-func book(t *testing.T) Book {
+func book(t *testing.T) Records {
 	t.Helper()
 	dir, err := home.Find(filepath.Join(t.TempDir(), "a [odd] home"), os.Getenv)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Book{Dir: dir}
+	return Records{Dir: dir}
 }
 
 func TestRecordsComeBack(t *testing.T) {
@@ -103,13 +103,13 @@ func TestMarkRests(t *testing.T) {
 		at   time.Time
 		want bool
 	}{{now, true}, {now.Add(time.Second), false}, {now.Add(time.Minute), true}, {now, true}} {
-		got, err := b.Mark("m", c.at, 10*time.Second)
+		got, err := b.StartCooldown("m", c.at, 10*time.Second)
 		if err != nil || got != c.want {
 			t.Errorf("mark %d: %v %v, want %v", i, got, err, c.want)
 		}
 	}
-	b.Unmark("m")
-	if b.Marked("m", now, time.Hour) {
+	b.EndCooldown("m")
+	if b.InCooldown("m", now, time.Hour) {
 		t.Error("still marked")
 	}
 }
@@ -164,7 +164,7 @@ func TestWritableSaysWhy(t *testing.T) {
 	if err != nil || len(left) != 0 {
 		t.Errorf("the probe left %v (%v)", left, err)
 	}
-	blocked := Book{Dir: home.Dir{Path: b.Dir.File("file", "below")}}
+	blocked := Records{Dir: home.Dir{Path: b.Dir.File("file", "below")}}
 	if err := os.WriteFile(b.Dir.File("file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -176,19 +176,19 @@ func TestWritableSaysWhy(t *testing.T) {
 func TestFareIsTheTokensOwn(t *testing.T) {
 	at := time.Now().Truncate(time.Second).UTC()
 	bound := SignIn{ID: "s", Attempts: 3}
-	if got := bound.For("a"); got.Work() != "s" || got.Attempts != 3 || got.Whole(false).Attempts != 3 {
+	if got := bound.For("a"); got.Work() != "s" || got.Attempts != 3 || got.Merged(false).Attempts != 3 {
 		t.Errorf("a bound sign-in has no other view: %+v", got)
 	}
 	one := SignIn{ID: "s", Unbound: true}.For("a")
 	one.Attempts, one.Failures, one.Claims, one.NextTry, one.LastError = 2, 1, "{}", at.Add(time.Minute), &Failure{Kind: "refused", At: at}
-	whole := one.Whole(false)
+	whole := one.Merged(false)
 	if other := whole.For("b"); other.Work() != "b" || other.Attempts != 0 || other.Resting(at) || other.LastError != nil || other.Claims != "" {
 		t.Errorf("another token shares it: %+v", other)
 	}
 	if again := whole.For("a"); again.Attempts != 2 || again.Claims != "{}" || !again.Resting(at) || again.LastError == nil {
 		t.Errorf("it is lost: %+v", again)
 	}
-	if other := one.Whole(true).For("b"); !other.Resting(at) || other.LastError == nil || other.Attempts != 0 {
+	if other := one.Merged(true).For("b"); !other.Resting(at) || other.LastError == nil || other.Attempts != 0 {
 		t.Errorf("a request to wait is not everybody's: %+v", other)
 	}
 }

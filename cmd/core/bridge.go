@@ -156,7 +156,7 @@ func absolute(paths ...*string) error {
 
 // called is the server's name in messages.
 func (c bridgeCmd) called(w *wiring, server string) string {
-	known, _ := w.helper.Book.Server(server)
+	known, _ := w.helper.Records.Server(server)
 	for _, name := range []string{c.Name, w.config.Servers[server].Name, known.Name} {
 		if name != "" {
 			return credential.Printable(name, 80)
@@ -169,7 +169,7 @@ func (c bridgeCmd) called(w *wiring, server string) string {
 // authorize decides where tokens come from. A header of the caller's own leaves no room for one of ours.
 func (c bridgeCmd) authorize(b *bridge.Config, w *wiring, s streams, server string) error {
 	if b.Headers.Get("Authorization") != "" {
-		if _, err := w.helper.Book.Server(server); err == nil {
+		if _, err := w.helper.Records.Server(server); err == nil {
 			return credential.Fail(credential.Usage, "--header sets Authorization, but there is a sign-in for "+server+", whose token goes there", nil)
 		}
 		return nil

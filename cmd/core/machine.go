@@ -27,8 +27,8 @@ func (f machineFlags) query(q credential.Query) credential.Query {
 	return q
 }
 
-// robot shows helper a machine identity of some source.
-type robot struct {
+// machineIdentity shows helper a machine identity of some source.
+type machineIdentity struct {
 	who    helper.Principal
 	tokens interface {
 		Token(ctx context.Context, t credential.Target) (credential.Token, error)
@@ -36,13 +36,13 @@ type robot struct {
 	}
 }
 
-func (r robot) Principal() helper.Principal { return r.who }
+func (r machineIdentity) Principal() helper.Principal { return r.who }
 
-func (r robot) Token(ctx context.Context, t credential.Target) (credential.Token, error) {
+func (r machineIdentity) Token(ctx context.Context, t credential.Target) (credential.Token, error) {
 	return r.tokens.Token(ctx, t)
 }
 
-func (r robot) Key(salt []byte) (credential.Secret, error) { return r.tokens.Key(salt) }
+func (r machineIdentity) Key(salt []byte) (credential.Secret, error) { return r.tokens.Key(salt) }
 
 // machine finds the machine identity for a question: named by --identity, or by the configuration unless an account is
 // asked for, else described by the environment.
@@ -86,7 +86,7 @@ func (w *wiring) identify(kind string, q credential.Query, c config.Server) (hel
 	if m == nil || err != nil {
 		return nil, err
 	}
-	return robot{helper.Principal{Kind: m.Kind, Issuer: m.Issuer, ClientID: m.ClientID, Scopes: m.Scopes}, m}, nil
+	return machineIdentity{helper.Principal{Kind: m.Kind, Issuer: m.Issuer, ClientID: m.ClientID, Scopes: m.Scopes}, m}, nil
 }
 
 // entra returns the source of Entra ID's tokens.
@@ -111,7 +111,7 @@ func (w *wiring) clientCredentials(q credential.Query, c config.Server, scopes [
 	if err := m.Check(); err != nil {
 		return nil, err
 	}
-	return robot{helper.Principal{
+	return machineIdentity{helper.Principal{
 		Kind: oauth.ClientCredentials, Issuer: m.Issuer, ClientID: m.ClientID, Scopes: scopes, Resource: orElse(c.Resource, q.URL), Lookup: true,
 	}, m}, nil
 }

@@ -37,7 +37,7 @@ func (c storeCmd) Run(ctx context.Context, s streams) error {
 	if r.Ephemeral {
 		return nil
 	}
-	return w.helper.Store(ctx, helper.Gift{
+	return w.helper.Store(ctx, helper.Import{
 		Query: q, Access: r.Access, Bearer: r.Type == "Bearer", Expiry: r.Expiry,
 		Refresh: r.Refresh, Issuer: r.Issuer, ClientID: q.ClientID, Ours: r.Ours,
 	})

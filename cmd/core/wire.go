@@ -57,7 +57,7 @@ func wire(c common, s streams) (*wiring, error) {
 	w := &wiring{dir: dir, streams: s, verbose: c.Verbose}
 	w.load()
 	w.helper = &helper.Helper{
-		Dir: dir, Cache: cache.Open(dir, HotKeys(dir)), Book: state.Book{Dir: dir},
+		Dir: dir, Cache: cache.Open(dir, HotKeys(dir)), Records: state.Records{Dir: dir},
 		Settings: w.settings, Config: func() (int64, int64) { return w.stamp.size, w.stamp.mtime },
 		Keychain: w.keychain, Source: w.refresher, Find: w.find, Issuer: w.issuer,
 		Machine: w.machine, KeychainKeys: runtime.GOOS == "darwin",

@@ -53,11 +53,11 @@ func warm(f call.Flags, r call.Request, stderr io.Writer) (helper.Hit, error) {
 		return helper.Hit{}, helper.ErrCold
 	}
 	w := helper.Warm{
-		Cache:  cache.Open(dir, hotKeys(dir)),
-		Book:   state.Book{Dir: dir},
-		Config: func() (int64, int64) { return call.ConfigStamp(dir.File("config.toml")) },
-		Now:    time.Now,
-		Trace:  func(string) {},
+		Cache:   cache.Open(dir, hotKeys(dir)),
+		Records: state.Records{Dir: dir},
+		Config:  func() (int64, int64) { return call.ConfigStamp(dir.File("config.toml")) },
+		Now:     time.Now,
+		Trace:   func(string) {},
 	}
 	if f.Verbose {
 		w.Trace = func(text string) { call.Say(stderr, text) }
@@ -75,7 +75,7 @@ func after(f call.Flags, r call.Request, hit helper.Hit, stderr io.Writer) {
 		return
 	}
 	if f.Notify {
-		if text := (state.Book{Dir: dir}).TakeNotice(hit.SignIn); text != "" {
+		if text := (state.Records{Dir: dir}).TakeNotice(hit.SignIn); text != "" {
 			call.Say(stderr, text)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 // revealers are the files that call credential.Secret.Reveal, and why.
 var revealers = map[string]string{
 	"bridge/streamable/headers.go":  "the Authorization header of a forwarded request",
-	"cache/box.go":                  "a data key goes into a file that DPAPI closes",
+	"cache/protectedkey.go":         "a data key goes into a file that DPAPI closes",
 	"cache/keychain/file.go":        "the passphrase goes to the library that encrypts the file",
 	"cache/seal.go":                 "an access token goes into its sealed file, under the data key",
 	"cache/store.go":                "the data key goes to the place for hot keys",

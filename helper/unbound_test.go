@@ -61,7 +61,7 @@ func TestTroubleOfOneServerIsItsOwn(t *testing.T) {
 	if _, err := r.getFrom(testServer, Ask{}); err != nil {
 		t.Errorf("the other server: %v", err)
 	}
-	_, err = r.getFrom(secondServer, Ask{Wait: 50 * time.Millisecond}) // rests
+	_, err = r.getFrom(secondServer, Ask{Wait: 50 * time.Millisecond}) // paused
 	wantKind(t, err, credential.Misconfigured)
 	if len(r.spent) != 3 {
 		t.Errorf("%d refreshes", len(r.spent)) // second server's first token, its failure, the first server's
@@ -150,7 +150,7 @@ func TestScopesNeverMoveToAnotherApp(t *testing.T) {
 	}
 	r.noYes = nil
 	r.must(r.loginTo(Login{URL: testServer}))
-	if got := r.subject().account.Scopes; len(got) != 2 || len(r.spent) != 1 {
+	if got := r.resolved().account.Scopes; len(got) != 2 || len(r.spent) != 1 {
 		t.Errorf("approved %v", got)
 	}
 }
@@ -178,11 +178,11 @@ func TestAnotherPersonNeedsALabel(t *testing.T) {
 	r := newTenantRig(t)
 	r.must(r.loginTo(Login{URL: testServer, ClientID: testClient}))
 	r.must(r.loginTo(Login{URL: secondServer}))
-	before := string(r.items[r.subject().signIn.ID])
+	before := string(r.items[r.resolved().signIn.ID])
 	r.who = "bob"
 	err := r.loginTo(Login{URL: secondServer, Anew: true})
 	wantKind(t, err, credential.BadInput)
-	if !strings.Contains(err.Error(), "--account") || string(r.items[r.subject().signIn.ID]) != before {
+	if !strings.Contains(err.Error(), "--account") || string(r.items[r.resolved().signIn.ID]) != before {
 		t.Errorf("alice's sign-in was replaced: %v", err)
 	}
 	r.must(r.loginTo(Login{URL: secondServer, Account: "bob", ClientID: testClient}))
@@ -231,8 +231,8 @@ func TestAnotherClientTakesAnotherYes(t *testing.T) {
 	r.must(r.loginTo(Login{URL: testServer, ClientID: testClient}))
 	r.must(r.loginTo(Login{URL: secondServer, ClientID: "another"}))
 	r.must(r.loginTo(Login{URL: testServer, ClientID: "another"}))
-	if len(r.approvals) != 1 || r.signIns != 2 || r.subject().signIn.ClientID != "another" {
-		t.Errorf("asked %d times, signed in %d times, served by %s", len(r.approvals), r.signIns, r.subject().signIn.ClientID)
+	if len(r.approvals) != 1 || r.signIns != 2 || r.resolved().signIn.ClientID != "another" {
+		t.Errorf("asked %d times, signed in %d times, served by %s", len(r.approvals), r.signIns, r.resolved().signIn.ClientID)
 	}
 	if len(r.items) != 1 {
 		t.Errorf("%d keychain items, the replaced sign-in is still there", len(r.items))

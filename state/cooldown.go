@@ -10,10 +10,10 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/atomicfile"
 )
 
-// Mark sets the mark name to now and reports true, unless it was set less than rest ago: then it reports false. A mark
+// StartCooldown sets the mark name to now and reports true, unless it was set less than rest ago: then it reports false. A mark
 // in the future (the clock went back) counts as old. The caller holds the lock that guards the mark.
-func (b Book) Mark(name string, now time.Time, rest time.Duration) (bool, error) {
-	if b.Marked(name, now, rest) {
+func (b Records) StartCooldown(name string, now time.Time, rest time.Duration) (bool, error) {
+	if b.InCooldown(name, now, rest) {
 		return false, nil
 	}
 	path := b.Dir.File("marks", name)
@@ -30,8 +30,8 @@ func (b Book) Mark(name string, now time.Time, rest time.Duration) (bool, error)
 	return true, nil
 }
 
-// Marked reports whether the mark was set less than rest before now.
-func (b Book) Marked(name string, now time.Time, rest time.Duration) bool {
+// InCooldown reports whether the mark was set less than rest before now.
+func (b Records) InCooldown(name string, now time.Time, rest time.Duration) bool {
 	info, err := os.Stat(b.Dir.File("marks", name))
 	if err != nil {
 		return false
@@ -40,36 +40,36 @@ func (b Book) Marked(name string, now time.Time, rest time.Duration) bool {
 	return age >= 0 && age < rest
 }
 
-// Unmark removes the mark.
-func (b Book) Unmark(name string) { _ = os.Remove(b.Dir.File("marks", name)) }
+// EndCooldown removes the mark.
+func (b Records) EndCooldown(name string) { _ = os.Remove(b.Dir.File("marks", name)) }
 
 // Notice leaves one sentence for the next get of the sign-in that was asked to tell (--notify).
-func (b Book) Notice(signIn, text string) error {
+func (b Records) Notice(signIn, text string) error {
 	return b.write(text, "notices", signIn+".json")
 }
 
 // TakeNotice returns the sentence and removes it; of many callers one gets it. Without one it returns "".
-func (b Book) TakeNotice(signIn string) string {
+func (b Records) TakeNotice(signIn string) string {
 	text, _ := take[string](b, signIn)
 	return text
 }
 
 // PutFailure leaves how an offered sign-in ended for the process that waits for it.
-func (b Book) PutFailure(name string, f Failure) error {
+func (b Records) PutFailure(name string, f Failure) error {
 	return b.write(f, "notices", name+".json")
 }
 
 // Failure returns what PutFailure left, and leaves it to whoever takes it.
-func (b Book) Failure(name string) (Failure, bool) {
+func (b Records) Failure(name string) (Failure, bool) {
 	var f Failure
 	return f, b.read(&f, "notices", name+".json") == nil
 }
 
 // TakeFailure returns what PutFailure left and removes it; of many callers one gets it.
-func (b Book) TakeFailure(name string) (Failure, bool) { return take[Failure](b, name) }
+func (b Records) TakeFailure(name string) (Failure, bool) { return take[Failure](b, name) }
 
 // take renames before it reads, so that of many takers one succeeds.
-func take[T any](b Book, name string) (T, bool) {
+func take[T any](b Records, name string) (T, bool) {
 	var v T
 	from, mine := b.Dir.File("notices", name+".json"), name+".taken"
 	if os.Rename(from, b.Dir.File("notices", mine)) != nil {
@@ -81,7 +81,7 @@ func take[T any](b Book, name string) (T, bool) {
 
 // Writable reports why nothing can be stored here: the folder is read-only or the disk is full. It writes and removes
 // as much as a refresh will need, because a refresh token must not be spent where its successor cannot be kept.
-func (b Book) Writable() error {
+func (b Records) Writable() error {
 	err := b.folder("marks")
 	if err == nil {
 		err = probe(b.Dir.File("marks"))
@@ -92,7 +92,7 @@ func (b Book) Writable() error {
 	return nil
 }
 
-func (b Book) unusable(err error) error {
+func (b Records) unusable(err error) error {
 	var typed *credential.Error
 	if errors.As(err, &typed) {
 		return err

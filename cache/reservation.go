@@ -8,12 +8,12 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/atomicfile"
 )
 
-// roomSize is what Reserve takes of the disk in bytes: more than a token file of any identity provider known to us.
-const roomSize = 64 << 10
+// reservedSize is what Reserve takes of the disk in bytes: more than a token file of any identity provider known to us.
+const reservedSize = 64 << 10
 
-// Room is a token file whose place on the disk is taken before the token is known, so that neither a full disk nor a
+// Reservation is a token file whose place on the disk is taken before the token is known, so that neither a full disk nor a
 // folder that cannot be written to is found out when the only copy of a token is in memory. It belongs to one goroutine.
-type Room struct {
+type Reservation struct {
 	store           *Store
 	signIn, tokenID string
 	file            *atomicfile.Prepared // nil once it is used or released
@@ -21,17 +21,17 @@ type Room struct {
 
 // Reserve takes room for a token, in the spare folder where the usual one cannot be written to. Whoever reserves calls
 // Release in the end.
-func (s *Store) Reserve(signIn, tokenID string) (*Room, error) {
-	r := &Room{store: s, signIn: signIn, tokenID: tokenID}
+func (s *Store) Reserve(signIn, tokenID string) (*Reservation, error) {
+	r := &Reservation{store: s, signIn: signIn, tokenID: tokenID}
 	return r, s.inEither(signIn, tokenID, func(path string) (err error) {
-		r.file, err = atomicfile.Prepare(path, roomSize)
+		r.file, err = atomicfile.Prepare(path, reservedSize)
 		return err
 	})
 }
 
 // Put seals a token under key, 32 raw bytes, into the room, durably. Where that fails, or the room was used before, it
 // does so as Store.Put does.
-func (r *Room) Put(key credential.Secret, t credential.Token) error {
+func (r *Reservation) Put(key credential.Secret, t credential.Token) error {
 	if file := r.file; file != nil {
 		r.file = nil
 		data, err := r.store.sealed(key, r.signIn, r.tokenID, t)
@@ -47,7 +47,7 @@ func (r *Room) Put(key credential.Secret, t credential.Token) error {
 }
 
 // Release gives the room back where it was not used.
-func (r *Room) Release() {
+func (r *Reservation) Release() {
 	if r.file != nil {
 		r.file.Discard()
 		r.file = nil

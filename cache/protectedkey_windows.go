@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// closeBox seals data by DPAPI for the user, on this machine, without ever asking anybody.
-func closeBox(data []byte) ([]byte, error) {
+// protect seals data by DPAPI for the user, on this machine, without ever asking anybody.
+func protect(data []byte) ([]byte, error) {
 	var out windows.DataBlob
 	err := windows.CryptProtectData(blob(data), nil, nil, 0, nil, windows.CRYPTPROTECT_UI_FORBIDDEN, &out)
 	if err != nil {
@@ -17,7 +17,7 @@ func closeBox(data []byte) ([]byte, error) {
 	return take(out), nil
 }
 
-func openBox(data []byte) ([]byte, error) {
+func unprotect(data []byte) ([]byte, error) {
 	var out windows.DataBlob
 	if err := windows.CryptUnprotectData(blob(data), nil, nil, 0, nil, windows.CRYPTPROTECT_UI_FORBIDDEN, &out); err != nil {
 		return nil, errSealed

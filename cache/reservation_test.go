@@ -51,7 +51,7 @@ func TestSpareFolder(t *testing.T) {
 	}
 }
 
-// Room is used once; a second token goes its usual way, and released room leaves nothing behind.
+// Reservation is used once; a second token goes its usual way, and released room leaves nothing behind.
 func TestRoom(t *testing.T) {
 	s, c := newStore(t)
 	r, err := s.Reserve(signInA, token1)

@@ -25,7 +25,7 @@ func (r *machineRig) cold() { r.Cache = cache.Open(r.Dir, coldKeys{}) }
 func (r *machineRig) another() *Helper {
 	h := r.Helper
 	return &Helper{
-		Dir: h.Dir, Cache: h.Cache, Book: h.Book, Settings: h.Settings, Config: h.Config, Machine: h.Machine, KeychainKeys: h.KeychainKeys,
+		Dir: h.Dir, Cache: h.Cache, Records: h.Records, Settings: h.Settings, Config: h.Config, Machine: h.Machine, KeychainKeys: h.KeychainKeys,
 		Keychain: h.Keychain, Launch: h.Launch, Reachable: h.Reachable, Now: h.Now, Trace: h.Trace, Warn: h.Warn,
 	}
 }
@@ -128,7 +128,7 @@ func TestMachineLogout(t *testing.T) {
 	if err != nil || !slices.Equal(gone, []string{testServer}) || len(r.items) != 0 {
 		t.Errorf("%v, %v, %d items", gone, err, len(r.items))
 	}
-	if all, _ := r.Book.Machines(); len(all) != 0 {
+	if all, _ := r.Records.Machines(); len(all) != 0 {
 		t.Errorf("%d records", len(all))
 	}
 	_, err = r.Logout(t.Context(), testServer, "")

@@ -25,17 +25,17 @@ func (a Approval) complete() bool { return a.Issuer != "" && a.ClientID != "" &&
 
 // resolveConfigured is resolve, after recording the approval that the configuration holds for a server, where a sign-in
 // of that tenant and client is there to serve it.
-func (h *Helper) resolveConfigured(ctx context.Context, q credential.Query) (subject, error) {
+func (h approvals) resolveConfigured(ctx context.Context, q credential.Query) (resolved, error) {
 	s, err := h.resolve(q)
 	settings := h.Settings(q.URL)
 	file := settings.File
-	if q.OriginOf || q.Below || !file.complete() || q.ClientID != "" && q.ClientID != file.ClientID || err != nil && !person(err) {
+	if q.OriginOf || q.Below || !file.complete() || q.ClientID != "" && q.ClientID != file.ClientID || err != nil && !needsSignIn(err) {
 		return s, err
 	}
 	if err == nil && credential.HasScopes(s.account.Scopes, file.Scopes) {
 		return s, nil
 	}
-	si, ok := h.common(file.Issuer, file.ClientID, firstOf(q.Account, settings.Account))
+	si, ok := records{h.Helper}.common(file.Issuer, file.ClientID, firstOf(q.Account, settings.Account))
 	if !ok {
 		return s, err
 	}
@@ -55,18 +55,18 @@ func (h *Helper) resolveConfigured(ctx context.Context, q credential.Query) (sub
 const approvedByConfig = "config"
 
 // stillConfigured refuses a server that only the configuration had approved and no longer does.
-func (h *Helper) stillConfigured(s subject) error {
+func (h approvals) stillConfigured(s resolved) error {
 	file := s.settings.File
 	if s.server.ApprovedBy != approvedByConfig || file.complete() && file.Issuer == s.server.Issuer &&
 		file.ClientID == s.signIn.ClientID && credential.HasScopes(file.Scopes, s.account.Scopes) {
 		return nil
 	}
-	return h.fail(credential.NotApproved, s.server.URL, "the configuration no longer approves that "+s.server.URL+" receives tokens")
+	return fail(credential.NotApproved, s.server.URL, "the configuration no longer approves that "+s.server.URL+" receives tokens")
 }
 
 // common finds the one unbound sign-in with the issuer, with the client, where that is given, and with the label; without
 // a label the one that has none, else the only one.
-func (h *Helper) common(issuer, client, label string) (state.SignIn, bool) {
+func (h records) common(issuer, client, label string) (state.SignIn, bool) {
 	all := h.unbound(issuer, client)
 	all = slices.DeleteFunc(all, func(s state.SignIn) bool { return label != "" && s.Account != label })
 	if plain := slices.IndexFunc(all, func(s state.SignIn) bool { return s.Account == "" }); len(all) > 1 && plain >= 0 {
@@ -80,8 +80,8 @@ func (h *Helper) common(issuer, client, label string) (state.SignIn, bool) {
 	return all[0], true
 }
 
-func (h *Helper) unbound(issuer, client string) []state.SignIn {
-	all, err := h.Book.SignIns()
+func (h records) unbound(issuer, client string) []state.SignIn {
+	all, err := h.Records.SignIns()
 	if err != nil {
 		h.Warn(err.Error())
 	}
@@ -91,7 +91,7 @@ func (h *Helper) unbound(issuer, client string) []state.SignIn {
 }
 
 // onlyClient is the client that every sign-in with the issuer uses, or "".
-func (h *Helper) onlyClient(issuer string) string {
+func (h records) onlyClient(issuer string) string {
 	client := ""
 	for _, s := range h.unbound(issuer, "") {
 		if client != "" && s.ClientID != client {
@@ -102,16 +102,16 @@ func (h *Helper) onlyClient(issuer string) string {
 	return client
 }
 
-// sharing puts the sign-in that other servers use already in the place of one of the server's own, which must be with
+// share puts the sign-in that other servers use already in the place of one of the server's own, which must be with
 // the issuer that the server names now.
-func (h *Helper) sharing(l Login, settings Settings, found Found, before subject) subject {
+func (h logins) share(l Login, settings Settings, found Found, before resolved) resolved {
 	issuer, client := found.Endpoints.Issuer, firstOf(l.ClientID, settings.ClientID)
 	own := before.signIn
 	if own.Unbound && own.Endpoints.Issuer == issuer && (client == "" || client == own.ClientID) {
 		return before
 	}
 	before.signIn = state.SignIn{}
-	if si, ok := h.common(issuer, client, before.account.Label); ok {
+	if si, ok := (records{h.Helper}).common(issuer, client, before.account.Label); ok {
 		before.signIn = si
 		before.account.Label = si.Account
 	}
@@ -121,29 +121,29 @@ func (h *Helper) sharing(l Login, settings Settings, found Found, before subject
 // judge refuses scopes that a token may not be minted for at a server's word: those of Microsoft's own services, which
 // everybody in a tenant has, and those of another app than the one that was approved. What the configuration file lists
 // may be.
-func (h *Helper) judge(server string, approved, scopes, file []string) error {
+func (h logins) judge(server string, approved, scopes, file []string) error {
 	for _, s := range scopes {
 		switch {
 		case slices.Contains(file, s):
 		case microsoft.Own(s, server):
-			return h.fail(credential.Hostile, server, server+" asks for "+credential.Printable(s, 120)+
+			return fail(credential.Hostile, server, server+" asks for "+credential.Printable(s, 120)+
 				", which opens a service of Microsoft's and not the server; only scopes in config.toml can allow that")
 		case len(approved) > 0 && !strings.EqualFold(microsoft.App(s), microsoft.App(approved[0])):
-			return h.fail(credential.Hostile, server, server+" now asks for "+credential.Printable(s, 120)+
+			return fail(credential.Hostile, server, server+" now asks for "+credential.Printable(s, 120)+
 				", of another app than the approved "+credential.Printable(microsoft.App(approved[0]), 120)+"; if that is right, log out of it first")
 		}
 	}
 	if len(scopes) == 0 {
-		return h.fail(credential.Misconfigured, server, "no scope is known for "+server+"; name one, such as api://APP/.default, with --scope or as scopes in config.toml")
+		return fail(credential.Misconfigured, server, "no scope is known for "+server+"; name one, such as api://APP/.default, with --scope or as scopes in config.toml")
 	}
 	if !microsoft.SameApp(scopes) {
-		return h.fail(credential.Misconfigured, server, "the scopes for "+server+" belong to more than one app; set scopes to those of one")
+		return fail(credential.Misconfigured, server, "the scopes for "+server+" belong to more than one app; set scopes to those of one")
 	}
 	return nil
 }
 
 // foreign judges scopes that a caller or a challenge asks for, beyond the approved ones.
-func (h *Helper) foreign(s subject, lack []string) error {
+func (h logins) foreign(s resolved, lack []string) error {
 	if !s.signIn.Unbound {
 		return nil
 	}
@@ -151,8 +151,8 @@ func (h *Helper) foreign(s subject, lack []string) error {
 }
 
 // sameApp lists servers of other origins that are approved for the app of scopes: a token for that app is as good there.
-func (h *Helper) sameApp(server string, scopes []string) []string {
-	all, err := h.Book.Servers()
+func (h records) sameApp(server string, scopes []string) []string {
+	all, err := h.Records.Servers()
 	if err != nil {
 		h.Warn(err.Error())
 	}
@@ -171,7 +171,7 @@ func (h *Helper) sameApp(server string, scopes []string) []string {
 }
 
 // approvedScopes are the ones that the server has been approved for; nil where it is another server now.
-func approvedScopes(before subject, same bool) []string {
+func approvedScopes(before resolved, same bool) []string {
 	if !same || len(before.settings.File.Scopes) > 0 {
 		return nil
 	}
@@ -179,17 +179,17 @@ func approvedScopes(before subject, same bool) []string {
 }
 
 // existing serves the server from the sign-in at hand, once that is agreed on; not done: only a new sign-in helps.
-func (h *Helper) existing(ctx context.Context, p Proposal, source string, before subject, who Person) (Outcome, bool, error) {
-	if err := h.agree(ctx, p, source, before, who); err != nil {
+func (h logins) existing(ctx context.Context, p Proposal, source string, before resolved, who Person) (Outcome, bool, error) {
+	if err := h.getApproval(ctx, p, source, before, who); err != nil {
 		return Outcome{}, true, err
 	}
 	out, err := h.reuse(ctx, p, before)
-	return out, err == nil || !curable(err), err
+	return out, err == nil || !signInHelps(err), err
 }
 
-// agree gets and records the approval of a server that an existing sign-in can serve: a person's yes, unless the
+// getApproval gets and records the approval of a server that an existing sign-in can serve: a person's yes, unless the
 // configuration has said it.
-func (h *Helper) agree(ctx context.Context, p Proposal, source string, before subject, who Person) error {
+func (h logins) getApproval(ctx context.Context, p Proposal, source string, before resolved, who Person) error {
 	if err := who.Say(p); err != nil {
 		return err
 	}
@@ -207,20 +207,11 @@ func (h *Helper) agree(ctx context.Context, p Proposal, source string, before su
 	if byConfig {
 		server.ApprovedBy = approvedByConfig
 	}
-	return h.approveShared(ctx, server, state.Account{Label: p.Account, SignIn: before.signIn.ID, Scopes: p.Scopes})
-}
-
-// approveShared is approve for a sign-in that is there already, whose lock the caller does not hold.
-func (h *Helper) approveShared(ctx context.Context, server state.Server, account state.Account) error {
-	replaced, err := h.approve(ctx, server, account, credential.LockShort)
-	for _, id := range replaced {
-		h.forgetOrphan(ctx, id)
-	}
-	return err
+	return approvals{h.Helper}.approveShared(ctx, server, state.Account{Label: p.Account, SignIn: before.signIn.ID, Scopes: p.Scopes})
 }
 
 // record is what is remembered of a server that a person has approved.
-func record(p Proposal, source string, before subject) state.Server {
+func record(p Proposal, source string, before resolved) state.Server {
 	server := before.server
 	server.Name, server.Resource, server.Issuer, server.Source = p.Name, p.Resource, p.Issuer, source
 	server.ApprovedBy = "login"
@@ -231,22 +222,22 @@ func record(p Proposal, source string, before subject) state.Server {
 }
 
 // anotherPerson refuses to put one person's refresh token where other servers are approved for another's.
-func (h *Helper) anotherPerson(id, server string, answer credential.Answer) error {
-	old, err := h.Book.SignIn(id)
+func (h records) anotherPerson(id, server string, answer credential.Answer) error {
+	old, err := h.Records.SignIn(id)
 	if err != nil || old.Subject == "" || answer.Subject == "" || old.Subject == answer.Subject {
 		return nil
 	}
-	users, err := h.Book.Serves(id)
+	users, err := h.Records.Serves(id)
 	others := slices.DeleteFunc(users, func(s state.Server) bool { return s.URL == server })
 	if err != nil || len(others) == 0 {
 		return err
 	}
-	return h.fail(credential.BadInput, server, credential.Printable(answer.User, 100)+" has signed in, but this sign-in serves "+others[0].URL+
+	return fail(credential.BadInput, server, credential.Printable(answer.User, 100)+" has signed in, but this sign-in serves "+others[0].URL+
 		" as "+credential.Printable(old.User, 100)+"; give the other account a label with --account")
 }
 
 // granted is what a token has whose response did not say.
-func (s subject) granted() []string {
+func (s resolved) granted() []string {
 	if s.signIn.Unbound {
 		return s.account.Scopes
 	}

@@ -1,0 +1,130 @@
+package helper
+
+import (
+	"context"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/cache"
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/state"
+)
+
+// offerLimit is what the questions to a person about one server and account draw on, across all processes: one offer at a
+// time, and one in each cooldown. Its lock is held by whoever makes the offer, for as long as a person may act on it, and
+// ends with that process. Its mark is the cooldown. A second mark stands in for the lock of a process that was launched
+// and may not have got to it yet. Lock and marks are looked at together under a gate, which nobody holds for long.
+type offerLimit struct {
+	records state.Records
+	name    string
+	now     func() time.Time
+}
+
+// limitOf names the offerLimit of a question. Scopes do not matter: a server that asks for ever more of them opens no more
+// tabs.
+func limitOf(h *Helper, q credential.Query) offerLimit {
+	return offerLimit{records: h.Records, name: "prompt-" + credential.SignInID("", "", q.Account, q.URL), now: h.Now}
+}
+
+// offerState is how it stands with offers.
+type offerState int
+
+const (
+	available offerState = iota // nothing is open, and the cooldown is over
+	paused                      // nothing is open, and the cooldown is not over
+	open                        // a person is being asked by some process
+)
+
+// claim takes the right to ask a person, where the offerState is available: for an offer in this process with the lock, which
+// the caller releases or gives back; for one in a process that the caller launches with a mark in its place. An offer that
+// goes with its process starts its cooldown when it ends, every other one does so here.
+func (b offerLimit) claim(ctx context.Context, a Ask) (*cache.Held, offerState, error) {
+	gate, err := b.gate(ctx)
+	if credential.KindOf(err) == credential.StillRefreshing {
+		return nil, open, nil // so many are looking that somebody has asked
+	}
+	if err != nil {
+		return nil, open, err
+	}
+	defer gate.Release()
+	held, how, err := b.look()
+	if err != nil || how != available {
+		return nil, how, err
+	}
+	b.records.TakeFailure(b.name) // of an earlier offer that nobody waited for
+	if !a.Fleeting {
+		_, err = b.records.StartCooldown(b.name, b.now(), credential.PromptRest)
+	}
+	if a.Terminal && err == nil {
+		return held, available, nil
+	}
+	defer held.Release()
+	if err == nil {
+		_, err = b.records.StartCooldown(startMark(b.name), b.now(), credential.OfferStart)
+	}
+	return nil, available, err
+}
+
+func (b offerLimit) gate(ctx context.Context) (*cache.Held, error) {
+	return b.lock(ctx, b.name+".start")
+}
+
+// look tells the offerState, and hands out the lock where that is available. The caller holds the gate.
+func (b offerLimit) look() (*cache.Held, offerState, error) {
+	if b.records.InCooldown(startMark(b.name), b.now(), credential.OfferStart) { // before the lock: it is taken before the mark goes
+		return nil, open, nil
+	}
+	path, err := b.records.LockPath(b.name)
+	if err != nil {
+		return nil, open, err
+	}
+	held, free, err := cache.TryLock(path)
+	if err != nil || !free {
+		return nil, open, err
+	}
+	if b.records.InCooldown(b.name, b.now(), credential.PromptRest) {
+		return nil, paused, held.Release()
+	}
+	return held, available, nil
+}
+
+// busy reports whether a person is being asked. What cannot be told counts as yes.
+func (b offerLimit) busy(ctx context.Context) bool {
+	gate, err := b.gate(ctx)
+	if err != nil {
+		return true
+	}
+	defer gate.Release()
+	held, how, err := b.look()
+	if held != nil {
+		_ = held.Release()
+	}
+	return how == open || err != nil
+}
+
+// begin takes the lock in a process that was launched to make the offer.
+func (b offerLimit) begin(ctx context.Context) (*cache.Held, error) {
+	held, err := b.lock(ctx, b.name)
+	if err == nil {
+		b.records.EndCooldown(startMark(b.name))
+	}
+	return held, err
+}
+
+// withdraw undoes a claim of which no person has seen anything. held is nil where the claim was for another process.
+func (b offerLimit) withdraw(held *cache.Held) {
+	b.records.EndCooldown(b.name)
+	b.records.EndCooldown(startMark(b.name))
+	if held != nil {
+		_ = held.Release()
+	}
+}
+
+func (b offerLimit) lock(ctx context.Context, name string) (*cache.Held, error) {
+	path, err := b.records.LockPath(name)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, credential.LockShort)
+	defer cancel()
+	return cache.Lock(ctx, path)
+}
