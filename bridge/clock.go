@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/mcp-credential/mcp-credential/internal/awake"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
 
 // watchClock looks at the clock as long as the bridge runs: a token is refreshed in its window though nobody calls, what
@@ -14,7 +14,7 @@ func (b *bridge) watchClock(ctx context.Context) {
 		due := time.Now().Add(b.tokens.Poll(ctx)) // the first time while the host begins the handshake
 		for left := time.Until(due); left > 0; left = time.Until(due) {
 			before, step := time.Now(), min(left, clockStep)
-			if awake.Sleep(ctx, step) != nil {
+			if wait.Sleep(ctx, step) != nil {
 				return
 			}
 			if slept := overslept(before, time.Now(), step); slept > leastSleep {

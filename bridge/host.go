@@ -2,13 +2,13 @@ package bridge
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/bridge/jsonrpc"
 	"github.com/mcp-credential/mcp-credential/bridge/streamable"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
 
 // receive takes one line of the host and returns at once; everything that waits happens in a goroutine of its own, also
@@ -40,7 +40,7 @@ func (b *bridge) receive(line []byte) {
 	go func() {
 		defer b.client.End(call)
 		for _, taken := range before {
-			waitTaken(call.Context(), taken)
+			_ = wait.For(call.Context(), taken, credential.HTTPMetadata) // within bounds: a server that does not answer holds up nothing else
 		}
 		b.send(call)
 	}()
@@ -94,20 +94,4 @@ func (o *order) before(m *jsonrpc.Message, call *streamable.Call) []<-chan struc
 		o.notification = call.Taken()
 	}
 	return wait
-}
-
-// waitTaken waits for the message before, within bounds: a server that does not answer a notification holds up nothing else.
-func waitTaken(ctx context.Context, taken <-chan struct{}) {
-	select {
-	case <-taken:
-		return
-	default:
-	}
-	timer := time.NewTimer(credential.HTTPMetadata)
-	defer timer.Stop()
-	select {
-	case <-taken:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/bridge/signin"
 	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
 
 // The end of the bridge gives a sign-in up, which then has the time of Shutdown to clear up, and no more.
@@ -56,7 +56,7 @@ func TestPersonTakesTime(t *testing.T) {
 	const takes = 2 * time.Second // twice the pause between two looks
 	f, v, open := locked(t)
 	g := &guest{come: func(ctx context.Context, _ token.Need, _ signin.Show) error {
-		if err := awake.Sleep(ctx, takes); err != nil {
+		if err := wait.Sleep(ctx, takes); err != nil {
 			return err
 		}
 		open.Store(true)

@@ -14,7 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mcp-credential/mcp-credential/internal/lacking"
+	"github.com/mcp-credential/mcp-credential/internal/requires"
 )
 
 var keyRoles = map[string]func([]string) error{
@@ -110,7 +110,7 @@ func kernel(t *testing.T) (homeID string, keys kernelKeys) {
 	homeID = newDir(t).ID
 	keys = kernelKeys{homeID: homeID, now: time.Now}
 	if keys.Tier() == noTier {
-		lacking.Part(t, "a kernel keyring")
+		requires.Part(t, "a kernel keyring")
 	}
 	t.Cleanup(func() { _ = keys.Drop(signInA) })
 	return homeID, keys
@@ -185,7 +185,7 @@ func TestKernelTimeout(t *testing.T) {
 func TestFullQuota(t *testing.T) {
 	home, _ := kernel(t)
 	if os.Getuid() != 0 {
-		lacking.Part(t, "root: become another user")
+		requires.Part(t, "root: become another user")
 	}
 	if got := output(t, "quota", home); got != ErrNoTier.Error() {
 		t.Errorf("got %q, want %q", got, ErrNoTier)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mcp-credential/mcp-credential/internal/lacking"
+	"github.com/mcp-credential/mcp-credential/internal/requires"
 )
 
 // clone is a git that clones this checkout, wherever it is told to clone from.
@@ -26,7 +26,7 @@ func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		lacking.Part(t, name)
+		requires.Part(t, name)
 	}
 	return path
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld/entra"
 
-	"github.com/mcp-credential/mcp-credential/internal/lacking"
+	"github.com/mcp-credential/mcp-credential/internal/requires"
 )
 
 func TestGitHubExample(t *testing.T) {
@@ -158,7 +158,7 @@ func TestWhoseTokenItIs(t *testing.T) {
 func TestMachineRefreshAhead(t *testing.T) {
 	j := newJob(t)
 	if !keeps() {
-		lacking.Part(t, "kernel keyring")
+		requires.Part(t, "kernel keyring")
 	}
 	args := j.service()
 	j.world.Set(func(k *entra.Knobs) { k.Token = map[string]any{"refresh_in": 1} })

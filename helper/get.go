@@ -8,7 +8,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
@@ -229,7 +229,7 @@ func (h tokens) awaitRefresh(ctx context.Context, s resolved, a Ask) (credential
 		if err := h.startRefresh(s, si, a); err != nil {
 			return credential.Token{}, err
 		}
-		if awake.Sleep(ctx, pause) != nil {
+		if wait.Sleep(ctx, pause) != nil {
 			return credential.Token{}, fail(credential.StillRefreshing, s.server.URL, "the refresh for "+s.server.URL+" has not finished in "+a.Wait.String()+" and goes on")
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
@@ -201,7 +201,7 @@ func (h refreshes) persist(ctx context.Context, write func() (stored, safe bool,
 		if stored {
 			return nil
 		}
-		if safe || awake.Sleep(ctx, pause) != nil {
+		if safe || wait.Sleep(ctx, pause) != nil {
 			return err
 		}
 		h.Trace("keychain: neither it nor the cache takes the rotated refresh token; trying again: " + err.Error())

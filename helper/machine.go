@@ -7,7 +7,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
@@ -133,7 +133,7 @@ func (h machines) get(ctx context.Context, a Ask, m Machine) (credential.Token, 
 		if done || err != nil {
 			return t, err
 		}
-		if awake.Sleep(ctx, pause) != nil {
+		if wait.Sleep(ctx, pause) != nil {
 			return credential.Token{}, fail(credential.StillRefreshing, r.server, "another process has been asking for a token for "+r.server+" for "+a.Wait.String())
 		}
 	}

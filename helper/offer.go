@@ -6,7 +6,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
@@ -149,7 +149,7 @@ func (h offers) awaitSignIn(ctx context.Context, a Ask, old resolved, failure fu
 		if !busy {
 			return credential.Token{}, errLost
 		}
-		if awake.Sleep(ctx, pause) != nil {
+		if wait.Sleep(ctx, pause) != nil {
 			return credential.Token{}, fail(credential.Prompting, a.Query.URL, "a sign-in for "+a.Query.URL+" is open in the browser and was not finished in "+a.Wait.String())
 		}
 	}

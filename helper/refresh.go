@@ -9,7 +9,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
@@ -30,7 +30,7 @@ func (h *Helper) Refresh(ctx context.Context, r Renewal) error {
 	}
 	refresh := func() error {
 		return h.locked(ctx, s.signIn.ID, credential.LockWait, func() error {
-			ctx, cancel := awake.WithTimeout(ctx, credential.RefreshTotal-credential.KeepTrying)
+			ctx, cancel := wait.WithTimeout(ctx, credential.RefreshTotal-credential.KeepTrying)
 			defer cancel()
 			return refreshes{h}.refreshLocked(ctx, r)
 		})

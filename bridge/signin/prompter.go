@@ -10,7 +10,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
 
 // Show brings an address before a person, and returns once the person has agreed to open it. ErrNotShown says that the
@@ -111,22 +111,17 @@ func (p *Prompter) await(ctx context.Context, n token.Need, completed int, cause
 	if p.Wait < 0 {
 		text, most = "is under way, and this bridge does not wait for it", noWait
 	}
-	timer := time.NewTimer(most)
-	defer timer.Stop()
-	select {
-	case <-a.done:
-		switch {
-		case a.err == nil:
-			return nil
-		case errors.Is(a.err, errNobody):
-			return cause
-		}
-		return p.fail(credential.KindOf(cause), "the sign-in for "+p.Name+" was not completed", a.err)
-	case <-timer.C:
+	switch err := wait.For(ctx, a.done, most); {
+	case err == context.DeadlineExceeded && ctx.Err() == nil:
 		return p.fail(credential.Prompting, "the sign-in for "+p.Name+" "+text, nil)
-	case <-ctx.Done():
-		return ctx.Err()
+	case err != nil:
+		return err
+	case a.err == nil:
+		return nil
+	case errors.Is(a.err, errNobody):
+		return cause
 	}
+	return p.fail(credential.KindOf(cause), "the sign-in for "+p.Name+" was not completed", a.err)
 }
 
 func (p *Prompter) fail(kind credential.Kind, text string, cause error) error {
@@ -204,7 +199,7 @@ func (p *Prompter) run(n token.Need, a *attempt) {
 
 // watch ends a sign-in once what it is for can be answered without it.
 func (p *Prompter) watch(ctx context.Context, n token.Need, a *attempt, end context.CancelCauseFunc) {
-	for awake.Sleep(ctx, watchInterval) == nil {
+	for wait.Sleep(ctx, watchInterval) == nil {
 		if p.answered(ctx, n, a) {
 			p.Log(errSignedInElsewhere.Error())
 			end(errSignedInElsewhere)
@@ -230,14 +225,8 @@ func (p *Prompter) Finish(most time.Duration) {
 	p.mu.Lock()
 	a := p.current
 	p.mu.Unlock()
-	if a == nil {
-		return
-	}
-	timer := time.NewTimer(most)
-	defer timer.Stop()
-	select {
-	case <-a.done:
-	case <-timer.C:
+	if a != nil {
+		_ = wait.For(context.Background(), a.done, most)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/bridge/jsonrpc"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
 
 // Call is one message on its way to the server, with the requests in it that have no answer yet.
@@ -173,10 +174,5 @@ func (s *calls) wait(d time.Duration) {
 	none := make(chan struct{})
 	s.none = append(s.none, none)
 	s.mu.Unlock()
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-none:
-	case <-t.C:
-	}
+	_ = wait.For(context.Background(), none, d)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/bridge/jsonrpc"
 	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
 
 // listener holds the stream on which a server of the revisions with sessions speaks unasked.
@@ -57,14 +57,7 @@ func (l *listener) await(ctx context.Context, m *jsonrpc.Message) {
 	answered := l.answered
 	l.mu.Unlock()
 	if answered != nil && m.Method == "tools/call" {
-		wait(ctx, answered)
-	}
-}
-
-func wait(ctx context.Context, done <-chan struct{}) {
-	select {
-	case <-done:
-	case <-ctx.Done():
+		_ = wait.For(ctx, answered, openTime)
 	}
 }
 
@@ -80,7 +73,7 @@ const (
 // Where it refuses the token for good, it is asked again with another one only.
 func (c *Client) listen(ctx context.Context, answered func()) {
 	defer answered()
-	if awake.Sleep(ctx, openDelay) != nil {
+	if wait.Sleep(ctx, openDelay) != nil {
 		return
 	}
 	call := newCall(ctx, &jsonrpc.Message{Method: "the server's stream"})
@@ -100,7 +93,10 @@ func (c *Client) listen(ctx context.Context, answered func()) {
 		case err != nil:
 			c.Log("the server's stream: " + err.Error())
 			if permanent(err) {
-				wait(ctx, c.Tokens.Changed())
+				select {
+				case <-ctx.Done():
+				case <-c.Tokens.Changed():
+				}
 				pause = pauseLeast
 			}
 		case isStream(resp):
@@ -122,7 +118,7 @@ func (c *Client) listen(ctx context.Context, answered func()) {
 		case some:
 			pause = listenPause
 		}
-		if awake.Sleep(ctx, max(pause, asked)) != nil {
+		if wait.Sleep(ctx, max(pause, asked)) != nil {
 			return
 		}
 	}

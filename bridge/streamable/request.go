@@ -15,7 +15,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/discovery"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
 )
 
@@ -152,7 +152,7 @@ func (r *request) retry(ctx context.Context, failed error) (again bool, _ error)
 		return false, failed
 	}
 	r.Log("no answer, trying again: " + failed.Error())
-	if awake.Sleep(ctx, r.pause) != nil {
+	if wait.Sleep(ctx, r.pause) != nil {
 		return false, ctx.Err()
 	}
 	r.pause = min(2*r.pause, pauseMost)

@@ -13,7 +13,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/discovery"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
 
 // maxRedirects is how often a server may name another address on its origin.
@@ -118,7 +118,7 @@ func (r *request) throttle(ctx context.Context, resp *http.Response) (bool, erro
 		return false, err
 	}
 	r.Log("the server asks to wait " + pause.String())
-	return true, awake.Sleep(ctx, max(pause, pauseLeast))
+	return true, wait.Sleep(ctx, max(pause, pauseLeast))
 }
 
 // retryAfter reads seconds or a date (RFC 9110 section 10.2.3).

@@ -10,7 +10,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/bridge/jsonrpc"
 	"github.com/mcp-credential/mcp-credential/credential"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
 
 func isStream(resp *http.Response) bool {
@@ -85,7 +85,7 @@ func (c *Client) resume(call *Call, e *eventReader, subscription bool, pause tim
 		defer cancel()
 	}
 	for {
-		if err := awake.Sleep(ctx, pause); err != nil {
+		if err := wait.Sleep(ctx, pause); err != nil {
 			return nil, cmp.Or(call.ctx.Err(), c.cutOff(err))
 		}
 		c.Log(call.String() + ": asking for the stream again")

@@ -12,7 +12,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/discovery"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
 
 // Need says why a token is asked for. The zero Need is the plain question of every request.
@@ -270,7 +270,7 @@ func (c *Cache) retry(n Need) (credential.Token, error) {
 		if errors.As(err, &typed) {
 			pause = max(pause, typed.RetryAfter)
 		}
-		if time.Now().Add(pause).After(end) || awake.Sleep(c.ctx, pause) != nil {
+		if time.Now().Add(pause).After(end) || wait.Sleep(c.ctx, pause) != nil {
 			return t, err
 		}
 	}

@@ -33,8 +33,8 @@ type file struct {
 	prefix     string // of every key: the home
 	passphrase func(context.Context) (credential.Secret, error)
 
-	mu   sync.Mutex
-	ring *ring // opened with the passphrase; nil before
+	mu           sync.Mutex
+	keyringStore *keyringStore // opened with the passphrase; nil before
 }
 
 // openFile wants a passphrase file when it was not named: nobody gets a second keychain by accident.
@@ -117,11 +117,11 @@ func (f *file) remove(_ context.Context, key string) error {
 
 // unlock returns the store opened with a passphrase that opens the verifier. A store that was never used gets its
 // verifier for a set, and is ErrNotFound for a get, without asking for a passphrase.
-func (f *file) unlock(ctx context.Context, create bool) (*ring, error) {
+func (f *file) unlock(ctx context.Context, create bool) (*keyringStore, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.ring != nil {
-		return f.ring, nil
+	if f.keyringStore != nil {
+		return f.keyringStore, nil
 	}
 	unused, err := f.check()
 	if err != nil {
@@ -146,7 +146,7 @@ func (f *file) unlock(ctx context.Context, create bool) (*ring, error) {
 	if err := f.verify(ctx, r); err != nil {
 		return nil, err
 	}
-	f.ring = r
+	f.keyringStore = r
 	return r, nil
 }
 
@@ -177,8 +177,8 @@ func (f *file) check() (unused bool, err error) {
 	return true, nil
 }
 
-func (f *file) open(phrase credential.Secret) (*ring, error) {
-	return openRing(keyring.FileBackend, keyring.Config{
+func (f *file) open(phrase credential.Secret) (*keyringStore, error) {
+	return openKeyring(keyring.FileBackend, keyring.Config{
 		FileDir:          f.dir,
 		FilePasswordFunc: keyring.FixedStringPrompt(phrase.Reveal()),
 	}, func(err error) error {
@@ -191,7 +191,7 @@ func (f *file) open(phrase credential.Secret) (*ring, error) {
 }
 
 // verify opens the verifier.
-func (f *file) verify(ctx context.Context, r *ring) error {
+func (f *file) verify(ctx context.Context, r *keyringStore) error {
 	_, err := r.get(ctx, fileVerifier)
 	if errors.Is(err, errDamaged) {
 		return credential.Fail(credential.KeychainBroken, "the passphrase does not open the encrypted file store", nil)
@@ -201,7 +201,7 @@ func (f *file) verify(ctx context.Context, r *ring) error {
 
 // writeVerifier makes the folder and writes the verifier whole or not at all. Of two processes that make one at once
 // the first wins, and the other is held to its passphrase.
-func (f *file) writeVerifier(ctx context.Context, r *ring) error {
+func (f *file) writeVerifier(ctx context.Context, r *keyringStore) error {
 	if err := os.MkdirAll(f.dir, 0o700); err != nil {
 		return err
 	}

@@ -12,12 +12,12 @@ import (
 )
 
 // macOS is the login keychain. An update keeps the item and with it what a person answered ("Always Allow").
-type macOS struct{ *ring }
+type macOS struct{ *keyringStore }
 
 // openMacOS trusts this program (the library's default trusts nobody: macOS would ask at each read), keeps items out
 // of iCloud, and readable only while the Mac is unlocked.
 func openMacOS(_ context.Context, o Options) (Keychain, error) {
-	r, err := openRing(keyring.KeychainBackend, keyring.Config{
+	r, err := openKeyring(keyring.KeychainBackend, keyring.Config{
 		ServiceName:                    "mcp-credential " + o.Home,
 		KeychainTrustApplication:       true,
 		KeychainSynchronizable:         false,
@@ -32,7 +32,7 @@ func openMacOS(_ context.Context, o Options) (Keychain, error) {
 // get tells a locked or refused item from an absent one: keyring v1.2.2 answers both with ErrKeyNotFound
 // (keychain.go: no results are "not found", whatever the error), but can describe an item it may not open.
 func (m macOS) get(ctx context.Context, key string) ([]byte, error) {
-	value, err := m.ring.get(ctx, key)
+	value, err := m.keyringStore.get(ctx, key)
 	if !errors.Is(err, ErrNotFound) {
 		return value, err
 	}

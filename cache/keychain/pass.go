@@ -29,7 +29,7 @@ const (
 // Each operation runs pass and gpg, and every set is a commit where the store is a git repository. gpg writes in
 // place, and goes on for a moment when we are killed.
 type pass struct {
-	*ring
+	*keyringStore
 	dir string // where the .gpg files of this home are
 }
 
@@ -48,7 +48,7 @@ func openPass(_ context.Context, o Options) (Keychain, error) {
 		return nil, err
 	}
 	prefix := filepath.Join("mcp-credential", o.Home)
-	r, err := openRing(keyring.PassBackend, keyring.Config{PassDir: root, PassPrefix: prefix}, judgePass)
+	r, err := openKeyring(keyring.PassBackend, keyring.Config{PassDir: root, PassPrefix: prefix}, judgePass)
 	if err != nil {
 		return nil, err
 	}
@@ -91,11 +91,11 @@ func (p pass) get(ctx context.Context, key string) ([]byte, error) {
 	if info, err := os.Stat(p.path(key)); err == nil && info.Size() == 0 {
 		return nil, errDamaged // gpg had only just begun
 	}
-	return p.ring.get(ctx, key)
+	return p.keyringStore.get(ctx, key)
 }
 
 func (p pass) set(ctx context.Context, key, label string, value []byte) error {
-	if err := p.ring.set(ctx, key, label, value); err != nil {
+	if err := p.keyringStore.set(ctx, key, label, value); err != nil {
 		return err
 	}
 	return syncFile(p.path(key))

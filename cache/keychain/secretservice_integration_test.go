@@ -34,10 +34,10 @@ func TestSecretService(t *testing.T) {
 }
 
 // inConversation runs f on the bus of this test.
-func inConversation(t *testing.T, f func(ctx context.Context, s *secretService, c *conversation) error) {
+func inConversation(t *testing.T, f func(ctx context.Context, s *secretService, c *dbusSession) error) {
 	t.Helper()
 	s := &secretService{address: busAddress(), home: homeA}
-	if err := s.talk(t.Context(), func(c *conversation) error { return f(t.Context(), s, c) }); err != nil {
+	if err := s.talk(t.Context(), func(c *dbusSession) error { return f(t.Context(), s, c) }); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -50,7 +50,7 @@ func sameItem(t *testing.T) {
 		if err := k.Set(t.Context(), "same", title, []byte(title)); err != nil {
 			t.Fatal(err)
 		}
-		inConversation(t, func(ctx context.Context, s *secretService, c *conversation) error {
+		inConversation(t, func(ctx context.Context, s *secretService, c *dbusSession) error {
 			found, _, err := c.search(ctx, s.attributes("same"))
 			paths = append(paths, found...)
 			if err != nil {
@@ -69,7 +69,7 @@ func lockedCollection(t *testing.T) {
 	t.Setenv("DISPLAY", ":99")
 	k := real("secret-service")(t, homeA)
 	set(t, k, "item", "value")
-	inConversation(t, func(ctx context.Context, _ *secretService, c *conversation) error {
+	inConversation(t, func(ctx context.Context, _ *secretService, c *dbusSession) error {
 		var locked []dbus.ObjectPath
 		prompt := noPath
 		return c.call(ctx, servicePath, serviceIface+"Lock", []any{[]dbus.ObjectPath{loginPath}}, []any{&locked, &prompt})
@@ -86,7 +86,7 @@ func lockedCollection(t *testing.T) {
 func stoppedDaemon(t *testing.T) {
 	k := real("secret-service")(t, homeA)
 	var pid uint32
-	inConversation(t, func(ctx context.Context, _ *secretService, c *conversation) error {
+	inConversation(t, func(ctx context.Context, _ *secretService, c *dbusSession) error {
 		return c.conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.GetConnectionUnixProcessID", 0, serviceName).Store(&pid)
 	})
 	if err := syscall.Kill(int(pid), syscall.SIGSTOP); err != nil {

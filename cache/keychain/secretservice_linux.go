@@ -30,7 +30,7 @@ func openSecretServiceAt(ctx context.Context, o Options, address string) (Keycha
 	s := &secretService{address: address, home: o.Home, interactive: o.Interactive}
 	k := &store{raw: s, name: nameSecretService, tier: "Secret Service", wait: wait(o.Interactive)}
 	err := k.do(ctx, "open", func(ctx context.Context) error {
-		return s.talk(ctx, func(c *conversation) error {
+		return s.talk(ctx, func(c *dbusSession) error {
 			path, err := c.collection(ctx)
 			if err == nil && path == noPath && !o.Interactive {
 				err = credential.Fail(credential.KeychainMissing, "the Secret Service has no default keyring", nil)
@@ -45,8 +45,8 @@ func openSecretServiceAt(ctx context.Context, o Options, address string) (Keycha
 	return k, nil
 }
 
-// talk opens a conversation for f.
-func (s *secretService) talk(ctx context.Context, f func(c *conversation) error) error {
+// talk opens a dbusSession for f.
+func (s *secretService) talk(ctx context.Context, f func(c *dbusSession) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	conn, err := dialBus(ctx, s.address)
@@ -54,7 +54,7 @@ func (s *secretService) talk(ctx context.Context, f func(c *conversation) error)
 		return err
 	}
 	defer conn.Close()
-	return f(&conversation{conn: conn, interactive: s.interactive})
+	return f(&dbusSession{conn: conn, interactive: s.interactive})
 }
 
 // attributes find an item again. The schema name is what KDE and Seahorse tell applications apart by.
@@ -65,7 +65,7 @@ func (s *secretService) attributes(id string) map[string]string {
 }
 
 func (s *secretService) get(ctx context.Context, id string) (value []byte, err error) {
-	err = s.talk(ctx, func(c *conversation) error {
+	err = s.talk(ctx, func(c *dbusSession) error {
 		item, err := c.find(ctx, s.attributes(id))
 		if err != nil {
 			return err
@@ -88,7 +88,7 @@ func (s *secretService) get(ctx context.Context, id string) (value []byte, err e
 // set changes an item that exists in place: it stays the same item to a person and to other programs. gnome-keyring
 // writes its file anew, syncs and renames it before it answers.
 func (s *secretService) set(ctx context.Context, id, label string, value []byte) error {
-	return s.talk(ctx, func(c *conversation) error {
+	return s.talk(ctx, func(c *dbusSession) error {
 		item, err := c.find(ctx, s.attributes(id))
 		if err != nil {
 			return err
@@ -109,7 +109,7 @@ func (s *secretService) set(ctx context.Context, id, label string, value []byte)
 	})
 }
 
-func (s *secretService) create(ctx context.Context, c *conversation, id, label string, wire secret) error {
+func (s *secretService) create(ctx context.Context, c *dbusSession, id, label string, wire secret) error {
 	collection, err := c.ensureCollection(ctx)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (s *secretService) create(ctx context.Context, c *conversation, id, label s
 }
 
 func (s *secretService) remove(ctx context.Context, id string) error {
-	return s.talk(ctx, func(c *conversation) error {
+	return s.talk(ctx, func(c *dbusSession) error {
 		for {
 			item, err := c.find(ctx, s.attributes(id))
 			if err != nil || item == noPath {
@@ -146,7 +146,7 @@ func (s *secretService) remove(ctx context.Context, id string) error {
 }
 
 // ensureCollection lets a person make the default collection where there is none, as libsecret does.
-func (c *conversation) ensureCollection(ctx context.Context) (dbus.ObjectPath, error) {
+func (c *dbusSession) ensureCollection(ctx context.Context) (dbus.ObjectPath, error) {
 	path, err := c.collection(ctx)
 	if err != nil || path != noPath {
 		return path, err
@@ -161,10 +161,10 @@ func (c *conversation) ensureCollection(ctx context.Context) (dbus.ObjectPath, e
 	if err != nil {
 		return noPath, err
 	}
-	return path, judgeBus(result.Store(&path))
+	return path, typedBusError(result.Store(&path))
 }
 
-func (c *conversation) setLabel(ctx context.Context, item dbus.ObjectPath, label string) error {
+func (c *dbusSession) setLabel(ctx context.Context, item dbus.ObjectPath, label string) error {
 	var now string
 	if err := c.property(ctx, item, itemIface, "Label", &now); err != nil || now == label {
 		return err
@@ -174,7 +174,7 @@ func (c *conversation) setLabel(ctx context.Context, item dbus.ObjectPath, label
 }
 
 // daemon names the program behind the service, for people, as " (NAME)"; empty where the bus or /proc does not tell.
-func (c *conversation) daemon(ctx context.Context) string {
+func (c *dbusSession) daemon(ctx context.Context) string {
 	var pid uint32
 	err := c.conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.GetConnectionUnixProcessID", 0, serviceName).Store(&pid)
 	comm, readErr := os.ReadFile("/proc/" + strconv.Itoa(int(pid)) + "/comm")

@@ -61,7 +61,7 @@ func TestSlots(t *testing.T) {
 func TestASetThatIsCutOffLeavesTheOldValue(t *testing.T) {
 	for name, layer := range map[string]func(*fragile) raw{
 		"slots": func(f *fragile) raw { return f },
-		"parts": func(f *fragile) raw { return parts{f, 16} },
+		"parts": func(f *fragile) raw { return chunks{f, 16} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFragile(0)

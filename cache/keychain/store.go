@@ -10,7 +10,7 @@ import (
 )
 
 // raw is what a backend has to offer: values under keys, for one home. Keys are ids, perhaps with the suffixes that
-// slots and parts add ('.' and digits).
+// slots and chunks add ('.' and digits).
 type raw interface {
 	// get returns ErrNotFound for an absent key, errDamaged for a value that was certainly cut off in the middle, and an
 	// unreadable error where it cannot tell that from a value it may not read just now.

@@ -10,6 +10,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/helper"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
+	"github.com/mcp-credential/mcp-credential/source"
 	"github.com/mcp-credential/mcp-credential/source/entra"
 	"github.com/mcp-credential/mcp-credential/source/oauth"
 )
@@ -96,7 +97,7 @@ func (w *wiring) entra() (*entra.Source, error) {
 		return nil, err
 	}
 	near, err := webclient.New(webclient.Options{Version: Version, Getenv: osGetenv, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }})
-	return entra.New(entra.Config{Client: client, Near: near, Trace: w.trace}), err
+	return entra.New(source.Config{Client: client, Direct: near, Trace: w.trace}), err
 }
 
 // clientCredentials is an identity at any authorization server, which the configuration describes completely (SEP-1046).
@@ -106,7 +107,7 @@ func (w *wiring) clientCredentials(q credential.Query, c config.Server, scopes [
 		return nil, err
 	}
 	m := oauth.Machine{
-		Source: oauth.New(oauth.Config{Client: client, Trace: w.trace}), Issuer: c.Issuer, ClientID: orElse(q.ClientID, c.ClientID), SecretFile: c.ClientSecretFile,
+		Source: oauth.New(source.Config{Client: client, Trace: w.trace}), Issuer: c.Issuer, ClientID: orElse(q.ClientID, c.ClientID), SecretFile: c.ClientSecretFile,
 	}
 	if err := m.Check(); err != nil {
 		return nil, err

@@ -5,7 +5,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/helper"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
 
 // refreshCmd is the detached refresh (helper.RefreshArgs).
@@ -32,7 +32,7 @@ func (c refreshCmd) Run(ctx context.Context, s streams) error {
 		return w.launch(append(args, "--apart")...)
 	}
 	// SIGTERM at the wrong moment must not lose a rotated refresh token: the work is short and bounded, behind two locks at most.
-	ctx, cancel := awake.WithTimeout(context.WithoutCancel(ctx), 2*credential.LockWait+credential.RefreshTotal)
+	ctx, cancel := wait.WithTimeout(context.WithoutCancel(ctx), 2*credential.LockWait+credential.RefreshTotal)
 	defer cancel()
 	return w.helper.Refresh(ctx, helper.Renewal{Query: q, Refused: c.Refused, Claims: c.Claims, Prompt: c.Prompt != "" && w.prompt("", c.URL)})
 }

@@ -202,7 +202,7 @@ func (w *wiring) source(name string) (source.Source, error) {
 	}
 	switch name {
 	case sourceOAuth:
-		return oauth.New(oauth.Config{Client: client, Trace: w.trace}), nil
+		return oauth.New(source.Config{Client: client, Trace: w.trace}), nil
 	case sourceEntra:
 		return w.entra()
 	case helper.StoredSource:

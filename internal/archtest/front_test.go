@@ -23,7 +23,7 @@ var front = strings.Fields(`
 var frontWindows = strings.Fields("golang.org/x/sys/windows net os/exec structs")
 
 // frontOwn are the packages of this module in it.
-var frontOwn = strings.Fields("cache cmd/call cmd/mcp-credential credential helper internal/atomicfile internal/awake internal/detach internal/home internal/microsoft protocol state")
+var frontOwn = strings.Fields("cache cmd/call cmd/mcp-credential credential helper internal/atomicfile internal/wait internal/detach internal/home internal/microsoft protocol state")
 
 func TestFrontLinksNothingThatWaits(t *testing.T) {
 	for goos, allowed := range map[string][]string{

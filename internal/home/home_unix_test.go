@@ -10,7 +10,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/credential"
 
-	"github.com/mcp-credential/mcp-credential/internal/lacking"
+	"github.com/mcp-credential/mcp-credential/internal/requires"
 )
 
 func TestCheckWantsExactly0700(t *testing.T) {
@@ -108,7 +108,7 @@ func TestSymlinksThatLeadAstray(t *testing.T) {
 
 func TestSymlinkOfAnotherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
-		lacking.Part(t, "root: give a symlink away")
+		requires.Part(t, "root: give a symlink away")
 	}
 	root := t.TempDir()
 	link := filepath.Join(root, "link")

@@ -1,12 +1,10 @@
 // Package entra gets tokens from Microsoft Entra ID: for people by browser, by a code typed on another device, or
 // silently from a refresh token. It is the only importer of MSAL, which forms the requests; what goes over the wire, and
-// when, is decided in conversation.go. Discovery, storing, locking and approval are left to discovery and helper.
+// when, is decided in msaltransport.go. Discovery, storing, locking and approval are left to discovery and helper.
 package entra
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
 
@@ -15,16 +13,13 @@ import (
 	"github.com/mcp-credential/mcp-credential/source"
 )
 
-// Config says what a Source depends on.
-type Config = source.Means
-
 // Source implements source.Source for people.
-type Source struct{ Config }
+type Source struct{ source.Config }
 
 var _ source.Source = (*Source)(nil)
 
 // New returns a Source that asks with c.Client.
-func New(c Config) *Source { return &Source{Config: c.Complete()} }
+func New(c source.Config) *Source { return &Source{c.WithDefaults()} }
 
 // Silent spends g's refresh token, as source.Source says. The scopes are those that were asked for at the sign-in: the
 // ones that Entra echoes mix .default with names, which it refuses (AADSTS70011).
@@ -33,7 +28,7 @@ func (s *Source) Silent(ctx context.Context, t credential.Target, g credential.G
 	if g.RefreshToken.IsZero() {
 		return credential.Answer{}, credential.Fail(credential.NoSignIn, "the sign-in has no refresh token", nil)
 	}
-	c, err := s.talk(t)
+	c, err := s.transport(t)
 	if err != nil {
 		return credential.Answer{}, err
 	}
@@ -51,24 +46,15 @@ func (s *Source) Silent(ctx context.Context, t credential.Target, g credential.G
 	}
 	a, err := c.answer(t, err)
 	if err != nil {
-		return credential.Answer{}, both(err, c.keepErr)
+		return credential.Answer{}, source.Kept(err, c.keepErr)
 	}
 	a.Grant = kept
 	return a, c.keepErr
 }
 
-func both(err, keepErr error) error {
-	if keepErr == nil {
-		return err
-	}
-	return fmt.Errorf("%w; and %w", err, keepErr)
-}
-
 // Interactive signs a person in within credential.SignInTotal, as source.Source says.
 func (s *Source) Interactive(ctx context.Context, t credential.Target, ui source.UI) (credential.Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, credential.SignInTotal)
-	defer cancel()
-	c, err := s.talk(t)
+	c, err := s.transport(t)
 	if err != nil {
 		return credential.Answer{}, err
 	}
@@ -77,28 +63,16 @@ func (s *Source) Interactive(ctx context.Context, t credential.Target, ui source
 	if err != nil {
 		return credential.Answer{}, c.fault(err)
 	}
-	var a credential.Answer
+	way := c.browser
 	switch ui.Way() {
 	case source.Device:
-		a, err = c.device(ctx, app, t, ui)
+		way = c.device
 	case source.NoBrowser:
-		a, err = c.pasted(ctx, app, t, ui)
-	default:
-		a, err = c.browser(ctx, app, t, ui)
+		way = c.pasted
 	}
-	if err != nil && ctx.Err() != nil {
-		err = ended(ctx.Err())
-	}
+	a, err := source.SignIn(ctx, func(ctx context.Context) (credential.Answer, error) { return way(ctx, app, t, ui) })
 	a.Grant.RefreshToken = c.fresh
 	return a, err
-}
-
-// ended says that a sign-in was over before the person was.
-func ended(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return credential.Fail(credential.NoSignIn, "nobody finished the sign-in within "+credential.SignInTotal.String(), err)
-	}
-	return credential.Fail(credential.NoSignIn, "the sign-in was given up", err)
 }
 
 // Revoke does nothing: Entra ID has no endpoint for it (RFC 7009). The person ends sessions at myaccount.microsoft.com.
@@ -106,9 +80,9 @@ func (s *Source) Revoke(context.Context, credential.Target, credential.Grant, st
 	return nil
 }
 
-// talk begins a conversation with the authority of a target, which must be on the allow-list: instance discovery is off
+// transport is MSAL's way to the authority of a target, which must be on the allow-list: instance discovery is off
 // because that list has already judged the host.
-func (s *Source) talk(t credential.Target) (*conversation, error) {
+func (s *Source) transport(t credential.Target) (*msalTransport, error) {
 	if t.ClientID == "" {
 		return nil, credential.Fail(credential.Misconfigured,
 			"Entra ID registers no clients by itself; name the application (client) ID of your own registration with --client-id: docs/entra.md", nil)
@@ -125,11 +99,11 @@ func (s *Source) talk(t credential.Target) (*conversation, error) {
 		return nil, credential.Fail(credential.Misconfigured,
 			"no scope is known for "+t.Server+"; name one, such as api://APP/.default, with --scope or as scopes in config.toml", nil)
 	}
-	return &conversation{Source: s, authority: authority, scopes: scopes, resource: resource(t.Resource, scopes)}, nil
+	return &msalTransport{Source: s, authority: authority, scopes: scopes, resource: resource(t.Resource, scopes)}, nil
 }
 
 // app makes MSAL's client. cp1 says that claims challenges are understood (Continuous Access Evaluation).
-func (c *conversation) app(clientID string, more ...public.Option) (public.Client, error) {
+func (c *msalTransport) app(clientID string, more ...public.Option) (public.Client, error) {
 	return public.New(clientID, append([]public.Option{
 		public.WithAuthority(c.authority.String()), public.WithHTTPClient(c),
 		public.WithInstanceDiscovery(false), public.WithClientCapabilities([]string{"cp1"}),

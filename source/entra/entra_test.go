@@ -261,7 +261,7 @@ func TestRefusedBeforeAnythingIsAsked(t *testing.T) {
 
 func TestForeignRedirect(t *testing.T) {
 	r := newRig(t, fake.Options{})
-	c, err := r.talk(r.target(1))
+	c, err := r.transport(r.target(1))
 	if err != nil {
 		t.Fatal(err)
 	}

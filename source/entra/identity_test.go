@@ -7,6 +7,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	fake "github.com/mcp-credential/mcp-credential/internal/fakeworld/entra"
+	"github.com/mcp-credential/mcp-credential/source"
 )
 
 // environment is one that lists NAME=value.
@@ -39,7 +40,7 @@ func TestOrder(t *testing.T) {
 		t.Fatal("a kind without a place in this test")
 	}
 	for i, want := range Kinds() {
-		m, err := New(Config{}).Identify(asks("api://app"), environment(slices.Concat(whole, env)...))
+		m, err := New(source.Config{}).Identify(asks("api://app"), environment(slices.Concat(whole, env)...))
 		if err != nil || m == nil || m.Kind != want {
 			t.Fatalf("%+v, %v, want %s", m, err, want)
 		}
@@ -58,7 +59,7 @@ func TestForcedKind(t *testing.T) {
 	for _, kind := range Kinds() {
 		id := asks("api://app")
 		id.Kind = kind
-		m, err := New(Config{}).Identify(id, environment(slices.Concat(whole, []string{"AZURE_CLIENT_SECRET=s"})...))
+		m, err := New(source.Config{}).Identify(id, environment(slices.Concat(whole, []string{"AZURE_CLIENT_SECRET=s"})...))
 		switch {
 		case kind == Secret || kind == Managed:
 			if err != nil || m.Kind != kind {
@@ -72,18 +73,18 @@ func TestForcedKind(t *testing.T) {
 
 func TestNoIdentity(t *testing.T) {
 	for _, vars := range [][]string{nil, {"AZURE_CLIENT_ID=x"}, {"AZURE_TENANT_ID=x"}, gitHub, {"SYSTEM_OIDCREQUESTURI=https://h", "SYSTEM_ACCESSTOKEN=x"}} {
-		if m, err := New(Config{}).Identify(asks(), environment(vars...)); m != nil || err != nil {
+		if m, err := New(source.Config{}).Identify(asks(), environment(vars...)); m != nil || err != nil {
 			t.Errorf("%v: %v, %v", vars, m, err)
 		}
 	}
 	id := asks("api://app")
 	id.ClientID = fake.Other
-	if m, err := New(Config{}).Identify(id, environment(append(slices.Clone(whole), "AZURE_CLIENT_SECRET=s")...)); m != nil || err != nil {
+	if m, err := New(source.Config{}).Identify(id, environment(append(slices.Clone(whole), "AZURE_CLIENT_SECRET=s")...)); m != nil || err != nil {
 		t.Errorf("another client: %v, %v", m, err)
 	}
 	id = asks("read")
 	id.Issuer = "https://id.example.com"
-	if m, err := New(Config{}).Identify(id, environment(append(slices.Clone(whole), "AZURE_CLIENT_SECRET=s")...)); m != nil || err != nil {
+	if m, err := New(source.Config{}).Identify(id, environment(append(slices.Clone(whole), "AZURE_CLIENT_SECRET=s")...)); m != nil || err != nil {
 		t.Errorf("another authorization server: %v, %v", m, err)
 	}
 }
@@ -106,7 +107,7 @@ func TestHalf(t *testing.T) {
 		{pipelines[:4], "SYSTEM_ACCESSTOKEN (the step needs env", "SYSTEM_OIDCREQUESTURI"},
 		{appService[:1], "IDENTITY_HEADER", "AZURE"},
 	} {
-		m, err := New(Config{}).Identify(asks("api://app"), environment(c.vars...))
+		m, err := New(source.Config{}).Identify(asks("api://app"), environment(c.vars...))
 		if m != nil || credential.KindOf(err) != credential.Misconfigured || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%v: %v, %v", c.vars, m, err)
 			continue
@@ -136,7 +137,7 @@ func TestTenantsAndAuthorities(t *testing.T) {
 		{Identity{}, []string{"AZURE_AUTHORITY_HOST=http://login.microsoftonline.com/"}, "not a sign-in host"},
 	} {
 		c.id.Scopes = []string{"api://app"}
-		m, err := New(Config{}).Identify(c.id, environment(slices.Concat(c.vars, whole, []string{"AZURE_CLIENT_SECRET=s"})...))
+		m, err := New(source.Config{}).Identify(c.id, environment(slices.Concat(c.vars, whole, []string{"AZURE_CLIENT_SECRET=s"})...))
 		switch {
 		case strings.HasPrefix(c.want, "https:"):
 			if err != nil || m.Issuer != c.want {

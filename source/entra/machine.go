@@ -34,7 +34,7 @@ func (m *Machine) Token(ctx context.Context, t credential.Target) (credential.To
 	if err != nil {
 		return credential.Token{}, err
 	}
-	c := &conversation{Source: m.source, authority: m.authority, scopes: m.Scopes, keep: func(credential.Secret) error { return nil }}
+	c := &msalTransport{Source: m.source, authority: m.authority, scopes: m.Scopes, keep: func(credential.Secret) error { return nil }}
 	app, err := confidential.New(m.authority.String(), m.ClientID, proof, confidential.WithHTTPClient(c), confidential.WithX5C(),
 		confidential.WithInstanceDiscovery(false), confidential.WithClientCapabilities([]string{"cp1"}),
 		confidential.WithAzureRegion("DisableMsalForceRegion")) // a region has a host of its own, which no list has judged

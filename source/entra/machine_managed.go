@@ -25,7 +25,7 @@ func (m *Machine) managed(ctx context.Context, t credential.Target) (credential.
 	if m.ClientID != "" {
 		id = managedidentity.UserAssignedClientID(m.ClientID)
 	}
-	if m.source.Near == nil {
+	if m.source.Direct == nil {
 		return credential.Token{}, credential.Fail(credential.Internal, "there is no client for managed identities", nil)
 	}
 	near := &neighbour{Machine: m}
@@ -74,7 +74,7 @@ func (n *neighbour) Do(r *http.Request) (*http.Response, error) {
 		timer := time.AfterFunc(credential.IMDSConnect, func() { cancel(errNobody) })
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { timer.Stop() }})
 	}
-	resp, err := n.source.Near.Do(r.WithContext(ctx))
+	resp, err := n.source.Direct.Do(r.WithContext(ctx))
 	if err == nil {
 		var body []byte
 		if body, err = webclient.ReadBody(resp, maxReply); err == nil {

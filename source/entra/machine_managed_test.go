@@ -32,7 +32,7 @@ func TestManagedIdentityOfAVM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Near = &http.Client{Transport: nearby{u}}
+	r.Direct = &http.Client{Transport: nearby{u}}
 	r.works(Managed)
 	r.set("AZURE_CLIENT_ID=" + fake.Assigned)
 	r.works(Managed)
@@ -55,7 +55,7 @@ func TestManagedIdentityWithoutAMachine(t *testing.T) {
 	r := newMachineRig(t)
 	r.id.Kind = Managed
 	r.id.Scopes = []string{"api://not-cached"}
-	r.Near = &http.Client{Transport: silence{}}
+	r.Direct = &http.Client{Transport: silence{}}
 	began := time.Now()
 	r.refused(credential.Misconfigured, "this machine has no managed identity")
 	if d := time.Since(began); d > credential.IMDSConnect+2*time.Second {

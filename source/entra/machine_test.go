@@ -24,7 +24,7 @@ func newMachineRig(t *testing.T, env ...string) *machineRig {
 	t.Helper()
 	r := &machineRig{server: 1, rig: newRig(t, fake.Options{}), env: map[string]string{"AZURE_TENANT_ID": fake.Tenant, "AZURE_CLIENT_ID": fake.Service}}
 	r.id = Identity{Server: r.world.ServerURL(1), Scopes: []string{fake.AppURI(1)}}
-	r.Near = r.Client
+	r.Direct = r.Client
 	r.set(env...)
 	return r
 }

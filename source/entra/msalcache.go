@@ -13,7 +13,7 @@ import (
 )
 
 // oneSignIn is MSAL's cache for a single silent call: the refresh token, its account and the client, and no access
-// token, so that MSAL always asks. What MSAL would store is thrown away; conversation has taken what matters.
+// token, so that MSAL always asks. What MSAL would store is thrown away; msalTransport has taken what matters.
 type oneSignIn struct{ document []byte }
 
 // Replace gives MSAL the cache.

@@ -27,7 +27,7 @@ type attempt struct {
 func newAttempt() attempt { return attempt{state: rand.Text(), verifier: rand.Text() + rand.Text()} }
 
 // browser signs in with the browser of this machine.
-func (c *conversation) browser(ctx context.Context, app public.Client, t credential.Target, ui source.UI) (credential.Answer, error) {
+func (c *msalTransport) browser(ctx context.Context, app public.Client, t credential.Target, ui source.UI) (credential.Answer, error) {
 	a := newAttempt()
 	waiting, err := loopback.ListenLocalhost(a.state)
 	if err != nil {
@@ -53,7 +53,7 @@ func (c *conversation) browser(ctx context.Context, app public.Client, t credent
 
 // pasted signs in with a browser elsewhere, whose last address the person pastes: so the code comes in the query, and the
 // port is one where nobody listens.
-func (c *conversation) pasted(ctx context.Context, app public.Client, t credential.Target, ui source.UI) (credential.Answer, error) {
+func (c *msalTransport) pasted(ctx context.Context, app public.Client, t credential.Target, ui source.UI) (credential.Answer, error) {
 	a := newAttempt()
 	waiting, err := loopback.ListenLocalhost(a.state)
 	if err != nil {
@@ -85,7 +85,7 @@ func (c *conversation) pasted(ctx context.Context, app public.Client, t credenti
 // authorization is the URL to sign in at. MSAL writes it, without the parameters that its own browser flow adds. Where no
 // user is known, who signs in for what was not approved before, the person chooses the account: a browser that is signed
 // in gives nothing away by itself.
-func (c *conversation) authorization(ctx context.Context, app public.Client, t credential.Target, a attempt, mode string) (string, error) {
+func (c *msalTransport) authorization(ctx context.Context, app public.Client, t credential.Target, a attempt, mode string) (string, error) {
 	opts := []public.AuthCodeURLOption{public.WithClaims(t.Claims)}
 	if hint := loginHint(t); hint != "" {
 		opts = append(opts, public.WithLoginHint(hint))
@@ -134,7 +134,7 @@ func (a attempt) own(values url.Values) error {
 }
 
 // redeem judges a redirect and trades its code for tokens. Nothing of a redirect with another state is looked at.
-func (c *conversation) redeem(ctx context.Context, app public.Client, t credential.Target, a attempt, values url.Values) (credential.Answer, error) {
+func (c *msalTransport) redeem(ctx context.Context, app public.Client, t credential.Target, a attempt, values url.Values) (credential.Answer, error) {
 	if err := a.own(values); err != nil {
 		return credential.Answer{}, err
 	}
@@ -151,7 +151,7 @@ func (c *conversation) redeem(ctx context.Context, app public.Client, t credenti
 }
 
 // device signs in by a code that is typed on any device (RFC 8628).
-func (c *conversation) device(ctx context.Context, app public.Client, t credential.Target, ui source.UI) (credential.Answer, error) {
+func (c *msalTransport) device(ctx context.Context, app public.Client, t credential.Target, ui source.UI) (credential.Answer, error) {
 	code, err := app.AcquireTokenByDeviceCode(ctx, c.scopes, public.WithClaims(t.Claims))
 	if err != nil || !c.last.ok() {
 		_, err = c.answer(t, err)

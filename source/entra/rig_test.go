@@ -45,7 +45,7 @@ func newRig(t *testing.T, o fake.Options) *rig {
 	}
 	t.Cleanup(func() { _ = w.Close() })
 	r.world = w
-	r.Source = New(Config{
+	r.Source = New(source.Config{
 		Client: client(t, w), Trace: func(s string) { r.trace = append(r.trace, s) }, Jitter: func() float64 { return 0 },
 		Now: r.clock, Sleep: r.nap,
 	})

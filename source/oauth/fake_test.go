@@ -158,7 +158,7 @@ func newAsker(t *testing.T) *asker {
 	}
 	t.Cleanup(client.CloseIdleConnections)
 	a := &asker{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
-	a.Source = New(Config{
+	a.Source = New(source.Config{
 		Client: client,
 		Now:    func() time.Time { return a.now },
 		Jitter: func() float64 { return 0 },

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/source"
 )
 
 // FuzzTokenResponse accepts a response, writes what was accepted as a response again, and accepts it again.
@@ -19,7 +20,7 @@ func FuzzTokenResponse(f *testing.F) {
 		f.Add(400, seed)
 	}
 	now := time.Unix(1_700_000_000, 0)
-	s := New(Config{Now: func() time.Time { return now }, Jitter: func() float64 { return 0 }})
+	s := New(source.Config{Now: func() time.Time { return now }, Jitter: func() float64 { return 0 }})
 	read := func(status int, body []byte) (credential.Answer, error) {
 		r := newReply(&http.Response{StatusCode: status}, body)
 		r.sent = now

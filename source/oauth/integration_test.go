@@ -134,7 +134,7 @@ func quick(t *testing.T) *Source {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return New(Config{Client: client, Trace: func(s string) { t.Log(s) }, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
+	return New(source.Config{Client: client, Trace: func(s string) { t.Log(s) }, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }})
 }
 
 func TestProviderBrowser(t *testing.T) {

@@ -9,22 +9,18 @@ package oauth
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/source"
 )
 
-// Config says what a Source depends on.
-type Config = source.Means
-
 // Source implements source.Source.
-type Source struct{ Config }
+type Source struct{ source.Config }
 
 var _ source.Source = (*Source)(nil)
 
 // New returns a Source that asks with c.Client.
-func New(c Config) *Source { return &Source{Config: c.Complete()} }
+func New(c source.Config) *Source { return &Source{c.WithDefaults()} }
 
 // Silent spends g's refresh token, as source.Source says. It asks for no scope: the server then grants what it granted
 // before (RFC 6749 section 6), where naming a scope that the person did not grant would be an error.
@@ -46,7 +42,7 @@ func (s *Source) Silent(ctx context.Context, t credential.Target, g credential.G
 	kept, keepErr := s.keep(r, g, keep)
 	a, err := s.accept(r, t, c, kept)
 	if err != nil {
-		return credential.Answer{}, both(dead(err), keepErr)
+		return credential.Answer{}, source.Kept(dead(err), keepErr)
 	}
 	return a, keepErr
 }
@@ -63,13 +59,6 @@ func (s *Source) keep(r reply, g credential.Grant, keep func(credential.Grant) e
 	return g, keep(g)
 }
 
-func both(err, keepErr error) error {
-	if keepErr == nil {
-		return err
-	}
-	return fmt.Errorf("%w; and %w", err, keepErr)
-}
-
 // dead turns the refusal of a refresh token into the kind that says so.
 func dead(err error) error {
 	var e *credential.Error
@@ -81,27 +70,12 @@ func dead(err error) error {
 
 // Interactive signs a person in within credential.SignInTotal, as source.Source says.
 func (s *Source) Interactive(ctx context.Context, t credential.Target, ui source.UI) (credential.Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, credential.SignInTotal)
-	defer cancel()
-	var a credential.Answer
-	var err error
-	if ui.Way() == source.Device {
-		a, err = s.device(ctx, t, ui)
-	} else {
-		a, err = s.code(ctx, t, ui)
-	}
-	if err != nil && ctx.Err() != nil {
-		err = ended(ctx.Err())
-	}
-	return a, err
-}
-
-// ended says that a sign-in was over before the person was.
-func ended(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return credential.Fail(credential.NoSignIn, "nobody finished the sign-in within "+credential.SignInTotal.String(), err)
-	}
-	return credential.Fail(credential.NoSignIn, "the sign-in was given up", err)
+	return source.SignIn(ctx, func(ctx context.Context) (credential.Answer, error) {
+		if ui.Way() == source.Device {
+			return s.device(ctx, t, ui)
+		}
+		return s.code(ctx, t, ui)
+	})
 }
 
 // Revoke asks the server to end the grant (RFC 7009), once, within credential.HTTPMetadata.

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
 )
 
@@ -92,7 +92,7 @@ func again(err error) bool {
 // post sends one form and reads the answer within credential.HTTPToken, in which this process runs. Its errors have a kind; one after the
 // connection stood wraps processed.
 func (s *Source) post(ctx context.Context, endpoint string, c client, form url.Values) (reply, error) {
-	ctx, cancel := awake.WithTimeout(ctx, credential.HTTPToken)
+	ctx, cancel := wait.WithTimeout(ctx, credential.HTTPToken)
 	defer cancel()
 	c.identify(form)
 	var connected atomic.Bool

@@ -9,9 +9,9 @@ import (
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
-// parts splits a value over numbered items of a raw store that limits their size. The first item begins with the
+// chunks splits a value over numbered items of a raw store that limits their size. The first item begins with the
 // number of items (two bytes). It is not atomic and has no checksum: slots on top of it do that.
-type parts struct {
+type chunks struct {
 	raw   raw
 	limit int // bytes of one item
 }
@@ -21,10 +21,10 @@ const (
 	partsMax  = 64 // far beyond any refresh token; bounds what a damaged head can make us read
 )
 
-func partKey(key string, n int) string { return key + "." + strconv.Itoa(n) }
+func chunkKey(key string, n int) string { return key + "." + strconv.Itoa(n) }
 
-func (p parts) get(ctx context.Context, key string) ([]byte, error) {
-	head, err := p.raw.get(ctx, partKey(key, 0))
+func (p chunks) get(ctx context.Context, key string) ([]byte, error) {
+	head, err := p.raw.get(ctx, chunkKey(key, 0))
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (p parts) get(ctx context.Context, key string) ([]byte, error) {
 	}
 	value := head[partsHead:]
 	for n := 1; n < int(binary.BigEndian.Uint16(head)) && n < partsMax; n++ {
-		part, err := p.raw.get(ctx, partKey(key, n))
+		part, err := p.raw.get(ctx, chunkKey(key, n))
 		if errors.Is(err, ErrNotFound) {
 			return nil, errDamaged
 		}
@@ -45,7 +45,7 @@ func (p parts) get(ctx context.Context, key string) ([]byte, error) {
 	return value, nil
 }
 
-func (p parts) set(ctx context.Context, key, label string, value []byte) error {
+func (p chunks) set(ctx context.Context, key, label string, value []byte) error {
 	value = append(make([]byte, partsHead), value...)
 	count := (len(value) + p.limit - 1) / p.limit
 	if count > partsMax {
@@ -54,21 +54,21 @@ func (p parts) set(ctx context.Context, key, label string, value []byte) error {
 	binary.BigEndian.PutUint16(value, uint16(count))
 	for n := range count {
 		end := min((n+1)*p.limit, len(value))
-		if err := p.raw.set(ctx, partKey(key, n), label, value[n*p.limit:end]); err != nil {
+		if err := p.raw.set(ctx, chunkKey(key, n), label, value[n*p.limit:end]); err != nil {
 			return err
 		}
 	}
 	return p.removeFrom(ctx, key, count)
 }
 
-func (p parts) remove(ctx context.Context, key string) error { return p.removeFrom(ctx, key, 0) }
+func (p chunks) remove(ctx context.Context, key string) error { return p.removeFrom(ctx, key, 0) }
 
 // removeFrom removes the items from number first on, the last one first: cut off, it leaves no gap for its next run to
 // stop at.
-func (p parts) removeFrom(ctx context.Context, key string, first int) error {
+func (p chunks) removeFrom(ctx context.Context, key string, first int) error {
 	end := first
 	for ; end < partsMax; end++ {
-		_, err := p.raw.get(ctx, partKey(key, end))
+		_, err := p.raw.get(ctx, chunkKey(key, end))
 		if errors.Is(err, ErrNotFound) {
 			break
 		}
@@ -77,7 +77,7 @@ func (p parts) removeFrom(ctx context.Context, key string, first int) error {
 		}
 	}
 	for n := end - 1; n >= first; n-- {
-		if err := p.raw.remove(ctx, partKey(key, n)); err != nil {
+		if err := p.raw.remove(ctx, chunkKey(key, n)); err != nil {
 			return err
 		}
 	}

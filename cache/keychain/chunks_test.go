@@ -12,7 +12,7 @@ import (
 // TestWindowsLayers is the contract over the layers of the Windows Credential Manager.
 func TestWindowsLayers(t *testing.T) {
 	r := newFragile(wincredLimit)
-	contract(t, func(*testing.T, string) Keychain { return slotStore(parts{r, wincredLimit}) }, false)
+	contract(t, func(*testing.T, string) Keychain { return slotStore(chunks{r, wincredLimit}) }, false)
 	if len(r.items) != 0 {
 		t.Errorf("%d items are left behind", len(r.items))
 	}
@@ -20,7 +20,7 @@ func TestWindowsLayers(t *testing.T) {
 
 func TestPartsAtTheLimit(t *testing.T) {
 	r := newFragile(wincredLimit)
-	p := parts{r, wincredLimit}
+	p := chunks{r, wincredLimit}
 	for _, c := range []struct{ size, items int }{
 		{0, 1}, {1, 1}, {wincredLimit - partsHead, 1}, {wincredLimit - partsHead + 1, 2}, {wincredLimit, 2},
 		{2*wincredLimit - partsHead, 2}, {2*wincredLimit - partsHead + 1, 3}, {9000, 4}, {5, 1},
@@ -38,7 +38,7 @@ func TestPartsAtTheLimit(t *testing.T) {
 
 func TestPartsRefuseAValueBeyondBounds(t *testing.T) {
 	r := newFragile(0)
-	p := parts{r, 10}
+	p := chunks{r, 10}
 	wantKind(t, p.set(t.Context(), "id", "", make([]byte, 10*partsMax)), credential.KeychainBroken)
 	if len(r.items) != 0 {
 		t.Errorf("%d items were written", len(r.items))
@@ -47,7 +47,7 @@ func TestPartsRefuseAValueBeyondBounds(t *testing.T) {
 
 func TestPartsThatAreNotWhole(t *testing.T) {
 	r := newFragile(0)
-	p := parts{r, 10}
+	p := chunks{r, 10}
 	if err := p.set(t.Context(), "id", "", make([]byte, 25)); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func FuzzParts(f *testing.F) {
 		if limit < partsHead || limit > 4096 || len(value)+partsHead > limit*partsMax {
 			return
 		}
-		p := parts{newFragile(limit), limit}
+		p := chunks{newFragile(limit), limit}
 		if err := p.set(context.Background(), "id", "", value); err != nil {
 			t.Fatal(err)
 		}

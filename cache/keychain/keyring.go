@@ -9,43 +9,43 @@ import (
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
-// ring is a raw store in a keyring of github.com/99designs/keyring. The library knows no context: a call that
+// keyringStore is a raw store in a keyring of github.com/99designs/keyring. The library knows no context: a call that
 // outlives its context is left behind in its goroutine, together with the child it may have started (pass), and later
 // calls wait for it, each no longer than its own context. That costs little, because the process is about to end.
-type ring struct {
+type keyringStore struct {
 	keyring keyring.Keyring
 	turn    chan struct{}     // holds one token: the file backend is not safe for concurrent use
 	judge   func(error) error // makes a raw store's error of the library's
 }
 
-// openRing opens one backend. keyring.Open hides the errors of a backend and takes the next: with exactly one allowed
+// openKeyring opens one backend. keyring.Open hides the errors of a backend and takes the next: with exactly one allowed
 // there is no next.
-func openRing(backend keyring.BackendType, c keyring.Config, judge func(error) error) (*ring, error) {
+func openKeyring(backend keyring.BackendType, c keyring.Config, judge func(error) error) (*keyringStore, error) {
 	c.AllowedBackends = []keyring.BackendType{backend}
 	k, err := keyring.Open(c)
 	if err != nil {
 		return nil, credential.Fail(credential.KeychainMissing, "the keychain cannot be opened", err)
 	}
-	r := &ring{keyring: k, turn: make(chan struct{}, 1), judge: judge}
+	r := &keyringStore{keyring: k, turn: make(chan struct{}, 1), judge: judge}
 	r.turn <- struct{}{}
 	return r, nil
 }
 
-func (r *ring) get(ctx context.Context, key string) ([]byte, error) {
+func (r *keyringStore) get(ctx context.Context, key string) ([]byte, error) {
 	return r.call(ctx, func() ([]byte, error) {
 		item, err := r.keyring.Get(key)
 		return item.Data, err
 	})
 }
 
-func (r *ring) set(ctx context.Context, key, label string, value []byte) error {
+func (r *keyringStore) set(ctx context.Context, key, label string, value []byte) error {
 	_, err := r.call(ctx, func() ([]byte, error) {
 		return nil, r.keyring.Set(keyring.Item{Key: key, Label: label, Data: value, KeychainNotSynchronizable: true})
 	})
 	return err
 }
 
-func (r *ring) remove(ctx context.Context, key string) error {
+func (r *keyringStore) remove(ctx context.Context, key string) error {
 	_, err := r.call(ctx, func() ([]byte, error) { return nil, r.keyring.Remove(key) })
 	if errors.Is(err, ErrNotFound) {
 		return nil
@@ -54,7 +54,7 @@ func (r *ring) remove(ctx context.Context, key string) error {
 }
 
 // call runs f until ctx ends.
-func (r *ring) call(ctx context.Context, f func() ([]byte, error)) ([]byte, error) {
+func (r *keyringStore) call(ctx context.Context, f func() ([]byte, error)) ([]byte, error) {
 	select {
 	case <-r.turn:
 	case <-ctx.Done():
@@ -78,7 +78,7 @@ func (r *ring) call(ctx context.Context, f func() ([]byte, error)) ([]byte, erro
 	}
 }
 
-func (r *ring) explain(err error) error {
+func (r *keyringStore) explain(err error) error {
 	switch {
 	case err == nil:
 		return nil

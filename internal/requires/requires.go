@@ -1,6 +1,6 @@
-// Package lacking is what a test says when its machine lacks a part that it needs. What the part is, and whether it is
+// Package requires is for tests that need a part of their machine. What the part is, and whether it is
 // there, is the test's to know.
-package lacking
+package requires
 
 import (
 	"os"

@@ -33,27 +33,27 @@ type secret struct {
 	ContentType string
 }
 
-// conversation is one connection to the Secret Service, from dialling to closing; it lasts for one operation, so that
+// dbusSession is one connection to the Secret Service, from dialling to closing; it lasts for one operation, so that
 // nothing outlives a restart of the daemon.
-type conversation struct {
+type dbusSession struct {
 	conn        *dbus.Conn
 	interactive bool
 }
 
 // call runs a method within credential.KeychainCall and types its error. A daemon that is not running is started by
 // the bus.
-func (c *conversation) call(ctx context.Context, path dbus.ObjectPath, method string, args, results []any) error {
+func (c *dbusSession) call(ctx context.Context, path dbus.ObjectPath, method string, args, results []any) error {
 	ctx, cancel := context.WithTimeout(ctx, credential.KeychainCall)
 	defer cancel()
 	err := c.conn.Object(serviceName, path).CallWithContext(ctx, method, 0, args...).Store(results...)
 	if err != nil && ctx.Err() != nil {
 		return credential.Fail(credential.KeychainBroken, "the Secret Service did not answer in time", ctx.Err())
 	}
-	return judgeBus(err)
+	return typedBusError(err)
 }
 
-// judgeBus types an error of the bus or the service by its name; the message is the daemon's own and not repeated.
-func judgeBus(err error) error {
+// typedBusError types an error of the bus or the service by its name; the message is the daemon's own and not repeated.
+func typedBusError(err error) error {
 	var e dbus.Error
 	switch {
 	case err == nil:
@@ -76,14 +76,14 @@ func lockedError(cause error) error {
 // openSession agrees on how secrets travel: "plain". The socket is local and belongs to the user, and whoever could
 // read it along could as well ask the daemon; the Diffie-Hellman variant (1024 bits, unauthenticated) would add a key
 // exchange to every read and keep nobody out.
-func (c *conversation) openSession(ctx context.Context) (session dbus.ObjectPath, err error) {
+func (c *dbusSession) openSession(ctx context.Context) (session dbus.ObjectPath, err error) {
 	var output dbus.Variant
 	err = c.call(ctx, servicePath, serviceIface+"OpenSession", []any{"plain", dbus.MakeVariant("")}, []any{&output, &session})
 	return session, err
 }
 
 // collection returns where items are kept: the default collection, else "login"; noPath where there is neither.
-func (c *conversation) collection(ctx context.Context) (path dbus.ObjectPath, err error) {
+func (c *dbusSession) collection(ctx context.Context) (path dbus.ObjectPath, err error) {
 	err = c.call(ctx, servicePath, serviceIface+"ReadAlias", []any{"default"}, []any{&path})
 	if err != nil || path != noPath {
 		return path, err
@@ -98,18 +98,18 @@ func (c *conversation) collection(ctx context.Context) (path dbus.ObjectPath, er
 	return noPath, nil
 }
 
-func (c *conversation) property(ctx context.Context, path dbus.ObjectPath, iface, name string, result any) error {
+func (c *dbusSession) property(ctx context.Context, path dbus.ObjectPath, iface, name string, result any) error {
 	var v dbus.Variant
 	args := []any{strings.TrimSuffix(iface, "."), name}
 	if err := c.call(ctx, path, propertiesIface+"Get", args, []any{&v}); err != nil {
 		return err
 	}
-	return judgeBus(v.Store(result))
+	return typedBusError(v.Store(result))
 }
 
 // find returns the item with these attributes, unlocked, or noPath. Searching never prompts. Where a locked collection
 // shows nothing (KeePassXC), it is unlocked before the item is taken to be absent.
-func (c *conversation) find(ctx context.Context, attributes map[string]string) (dbus.ObjectPath, error) {
+func (c *dbusSession) find(ctx context.Context, attributes map[string]string) (dbus.ObjectPath, error) {
 	unlocked, locked, err := c.search(ctx, attributes)
 	if err != nil {
 		return noPath, err
@@ -133,12 +133,12 @@ func (c *conversation) find(ctx context.Context, attributes map[string]string) (
 	return slices.Min(unlocked), nil // somebody may have copied it: always the same one
 }
 
-func (c *conversation) search(ctx context.Context, attributes map[string]string) (unlocked, locked []dbus.ObjectPath, err error) {
+func (c *dbusSession) search(ctx context.Context, attributes map[string]string) (unlocked, locked []dbus.ObjectPath, err error) {
 	err = c.call(ctx, servicePath, serviceIface+"SearchItems", []any{attributes}, []any{&unlocked, &locked})
 	return unlocked, locked, err
 }
 
-func (c *conversation) lockedCollection(ctx context.Context) ([]dbus.ObjectPath, error) {
+func (c *dbusSession) lockedCollection(ctx context.Context) ([]dbus.ObjectPath, error) {
 	path, err := c.collection(ctx)
 	if err != nil || path == noPath {
 		return nil, err
@@ -151,7 +151,7 @@ func (c *conversation) lockedCollection(ctx context.Context) ([]dbus.ObjectPath,
 }
 
 // unlock asks the person at the desktop to unlock objects; where nobody may be asked it fails at once.
-func (c *conversation) unlock(ctx context.Context, objects []dbus.ObjectPath) error {
+func (c *dbusSession) unlock(ctx context.Context, objects []dbus.ObjectPath) error {
 	if !c.interactive {
 		return lockedError(nil)
 	}
@@ -165,7 +165,7 @@ func (c *conversation) unlock(ctx context.Context, objects []dbus.ObjectPath) er
 }
 
 // prompt shows a prompt of the daemon and waits for its result until ctx ends. Closing the connection dismisses it.
-func (c *conversation) prompt(ctx context.Context, path dbus.ObjectPath) (result dbus.Variant, err error) {
+func (c *dbusSession) prompt(ctx context.Context, path dbus.ObjectPath) (result dbus.Variant, err error) {
 	if path == noPath {
 		return result, nil
 	}
@@ -177,7 +177,7 @@ func (c *conversation) prompt(ctx context.Context, path dbus.ObjectPath) (result
 	defer c.conn.RemoveSignal(signals)
 	match := []dbus.MatchOption{dbus.WithMatchObjectPath(path), dbus.WithMatchInterface(promptIface), dbus.WithMatchMember("Completed")}
 	if err := c.conn.AddMatchSignalContext(ctx, match...); err != nil {
-		return result, judgeBus(err)
+		return result, typedBusError(err)
 	}
 	if err := c.call(ctx, path, promptIface+".Prompt", []any{""}, nil); err != nil {
 		return result, err
@@ -199,7 +199,7 @@ func awaitPrompt(ctx context.Context, path dbus.ObjectPath, signals <-chan *dbus
 			}
 			var dismissed bool
 			if err := dbus.Store(s.Body, &dismissed, &result); err != nil {
-				return result, judgeBus(err)
+				return result, typedBusError(err)
 			}
 			if dismissed {
 				return result, lockedError(errors.New("the request to unlock it was dismissed"))

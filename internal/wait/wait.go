@@ -1,7 +1,5 @@
-// Package awake bounds waits by the time in which this process runs. A laptop that sleeps and a process that is stopped lose
-// no answer that has come in meanwhile: their timers are all due on waking, before anything was read. What is waited
-// for is left to the caller.
-package awake
+// Package wait bounds waits. What is waited for is left to the caller.
+package wait
 
 import (
 	"context"
@@ -12,7 +10,8 @@ import (
 // step is how often the time is looked at. A step that took longer than twice as long was slept through.
 const step = 250 * time.Millisecond
 
-// WithTimeout is context.WithTimeout for d of running time, exact to two steps. The context has no Deadline, because nobody
+// WithTimeout is context.WithTimeout for d of running time, exact to two steps: a laptop that sleeps and a process that is
+// stopped lose no answer that has come in meanwhile, though their timers are all due on waking, before anything was read. The context has no Deadline, because nobody
 // knows how long this process will sleep.
 func WithTimeout(parent context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	ticks := time.NewTicker(step)
@@ -54,6 +53,25 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-timer.C:
 		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// For waits for done, at most d, and then returns context.DeadlineExceeded; where ctx ends first, its error.
+func For(ctx context.Context, done <-chan struct{}, d time.Duration) error {
+	select {
+	case <-done:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-timer.C:
+		return context.DeadlineExceeded
 	case <-ctx.Done():
 		return ctx.Err()
 	}

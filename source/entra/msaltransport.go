@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
-	"github.com/mcp-credential/mcp-credential/internal/awake"
 	"github.com/mcp-credential/mcp-credential/internal/microsoft"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
 )
 
@@ -34,11 +34,11 @@ const (
 	pollMost    = time.Minute
 )
 
-// conversation is the HTTP client under one call of MSAL. It lets through a form to the token or device code endpoint of
+// msalTransport is the HTTP client under one call of MSAL. It lets through a form to the token or device code endpoint of
 // its authority and nothing else. The OpenID configuration is answered without asking, for the allow-list has judged
 // the host; the refresh token of an answer is kept before MSAL reads it, because MSAL loses it when it dislikes the
 // rest (a "declined" scope); the last answer is remembered, because MSAL's errors hold the request and must not be shown.
-type conversation struct {
+type msalTransport struct {
 	*Source
 	authority microsoft.Authority
 	scopes    []string                      // without the OpenID ones, which MSAL adds
@@ -52,10 +52,10 @@ type conversation struct {
 }
 
 // CloseIdleConnections is part of MSAL's interface; the connections belong to the process.
-func (c *conversation) CloseIdleConnections() {}
+func (c *msalTransport) CloseIdleConnections() {}
 
 // Do answers one request of MSAL.
-func (c *conversation) Do(r *http.Request) (*http.Response, error) {
+func (c *msalTransport) Do(r *http.Request) (*http.Response, error) {
 	where := *r.URL
 	where.RawQuery, where.ForceQuery = "", false
 	switch at := where.String(); {
@@ -71,7 +71,7 @@ func (c *conversation) Do(r *http.Request) (*http.Response, error) {
 
 // configuration is the OpenID document of the authority, made here: it would say nothing that the allow-list does not,
 // and cost a request in every process.
-func (c *conversation) configuration(r *http.Request) *http.Response {
+func (c *msalTransport) configuration(r *http.Request) *http.Response {
 	body, _ := json.Marshal(map[string]string{
 		"issuer": c.authority.Issuer(), "authorization_endpoint": c.authority.Endpoint("authorize"), "token_endpoint": c.authority.Endpoint("token"),
 	})
@@ -79,7 +79,7 @@ func (c *conversation) configuration(r *http.Request) *http.Response {
 }
 
 // deviceCode asks for a device code and notes the pace that the server wants.
-func (c *conversation) deviceCode(r *http.Request) (*http.Response, error) {
+func (c *msalTransport) deviceCode(r *http.Request) (*http.Response, error) {
 	form, err := readForm(r)
 	if err == nil {
 		r.URL, err = url.Parse(c.authority.Endpoint("devicecode"))
@@ -100,7 +100,7 @@ func (c *conversation) deviceCode(r *http.Request) (*http.Response, error) {
 
 // token makes a token request: paced where it is a poll, with resource where that belongs to the scopes, once more
 // without it where Entra finds that it does not (AADSTS9010010), and with the refresh token kept first of all.
-func (c *conversation) token(r *http.Request) (*http.Response, error) {
+func (c *msalTransport) token(r *http.Request) (*http.Response, error) {
 	form, err := readForm(r)
 	if err != nil {
 		c.failure = err
@@ -126,7 +126,7 @@ func (c *conversation) token(r *http.Request) (*http.Response, error) {
 }
 
 // ask sends a form, in the way that its grant allows.
-func (c *conversation) ask(r *http.Request, form url.Values) (reply, error) {
+func (c *msalTransport) ask(r *http.Request, form url.Values) (reply, error) {
 	if c.interval > 0 {
 		return c.poll(r, form)
 	}
@@ -146,7 +146,7 @@ func (c *conversation) ask(r *http.Request, form url.Values) (reply, error) {
 
 // poll asks at the server's pace until the person has decided, so that MSAL, which has a pace of its own, sees the
 // decision only. While Entra cannot be reached the person is still typing.
-func (c *conversation) poll(r *http.Request, form url.Values) (reply, error) {
+func (c *msalTransport) poll(r *http.Request, form url.Values) (reply, error) {
 	for {
 		if err := c.Sleep(r.Context(), c.interval); err != nil {
 			return reply{}, credential.Fail(credential.NoSignIn, "the code was not used in time", err)
@@ -165,8 +165,8 @@ func (c *conversation) poll(r *http.Request, form url.Values) (reply, error) {
 }
 
 // send posts a form and reads the answer within credential.HTTPToken.
-func (c *conversation) send(r *http.Request, form url.Values) (reply, error) {
-	ctx, cancel := awake.WithTimeout(r.Context(), credential.HTTPToken)
+func (c *msalTransport) send(r *http.Request, form url.Values) (reply, error) {
+	ctx, cancel := wait.WithTimeout(r.Context(), credential.HTTPToken)
 	defer cancel()
 	c.Trace("asking https://" + c.authority.Host + " for a token, grant " + form.Get("grant_type"))
 	req := r.Clone(ctx)
@@ -199,7 +199,7 @@ func response(r *http.Request, status int, body []byte) *http.Response {
 
 // answer judges the last reply. MSAL's own error matters only where there was no reply: with a usable token a "declined"
 // scope or a cache that MSAL could not write is nothing to us, and its text may quote the answer.
-func (c *conversation) answer(t credential.Target, err error) (credential.Answer, error) {
+func (c *msalTransport) answer(t credential.Target, err error) (credential.Answer, error) {
 	if c.failure != nil || c.last.status == 0 {
 		return credential.Answer{}, c.fault(err)
 	}
@@ -210,7 +210,7 @@ func (c *conversation) answer(t credential.Target, err error) (credential.Answer
 }
 
 // fault is the error of a call that brought no reply. MSAL's text is left out.
-func (c *conversation) fault(err error) error {
+func (c *msalTransport) fault(err error) error {
 	var own *credential.Error
 	switch {
 	case errors.As(c.failure, &own), errors.As(err, &own):

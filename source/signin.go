@@ -1,0 +1,31 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// SignIn bounds an interactive sign-in by credential.SignInTotal, and says so where it was over before the person was.
+func SignIn(ctx context.Context, do func(context.Context) (credential.Answer, error)) (credential.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, credential.SignInTotal)
+	defer cancel()
+	a, err := do(ctx)
+	switch {
+	case err == nil || ctx.Err() == nil:
+		return a, err
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return a, credential.Fail(credential.NoSignIn, "nobody finished the sign-in within "+credential.SignInTotal.String(), ctx.Err())
+	}
+	return a, credential.Fail(credential.NoSignIn, "the sign-in was given up", ctx.Err())
+}
+
+// Kept is the error of a refresh that has failed with err, and with kept where its refresh token could not be stored either.
+func Kept(err, kept error) error {
+	if kept == nil {
+		return err
+	}
+	return fmt.Errorf("%w; and %w", err, kept)
+}
