@@ -108,7 +108,7 @@ func (f Finder) endpoints(ctx context.Context, server, issuer string, asked answ
 
 // resource returns the protected resource metadata, and nil where the server has none.
 func (f Finder) resource(ctx context.Context, server string, asked answer) (*oauthex.ProtectedResourceMetadata, error) {
-	places, err := resourcePlaces(server, asked.challenge.ResourceMetadata)
+	places, err := resourceMetadataURLs(server, asked.challenge.ResourceMetadata)
 	if err != nil {
 		return nil, err
 	}
@@ -123,10 +123,10 @@ func (f Finder) resource(ctx context.Context, server string, asked answer) (*oau
 	return &meta, nil
 }
 
-// resourcePlaces lists where the metadata may be: where the challenge says, then the well-known place with the
+// resourceMetadataURLs lists where the metadata may be: where the challenge says, then the well-known place with the
 // server's path, then the one without (RFC 9728 section 3.1). The challenge may name another origin: it comes from the
 // server itself, which could as well publish the same words, and resource is checked wherever they come from.
-func resourcePlaces(server, named string) ([]string, error) {
+func resourceMetadataURLs(server, named string) ([]string, error) {
 	var places []string
 	if named != "" {
 		if err := checkReach(server, named, "resource_metadata URL"); err != nil {

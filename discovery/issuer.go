@@ -41,7 +41,7 @@ func (f Finder) metadata(ctx context.Context, issuer string, is func(named strin
 	if Microsoft(issuer) {
 		return credential.Endpoints{Issuer: issuer}, true, nil
 	}
-	places, err := issuerPlaces(issuer)
+	places, err := issuerMetadataURLs(issuer)
 	if err != nil {
 		return credential.Endpoints{}, false, err
 	}
@@ -54,9 +54,9 @@ func (f Finder) metadata(ctx context.Context, issuer string, is func(named strin
 	return e, found, err
 }
 
-// issuerPlaces lists where the metadata of an issuer may be, in the order of the MCP specification: RFC 8414, then
+// issuerMetadataURLs lists where the metadata of an issuer may be, in the order of the MCP specification: RFC 8414, then
 // OpenID Connect Discovery with the path inserted, then appended.
-func issuerPlaces(issuer string) ([]string, error) {
+func issuerMetadataURLs(issuer string) ([]string, error) {
 	u, err := url.Parse(issuer)
 	if err != nil || u.RawQuery != "" || u.ForceQuery {
 		return nil, credential.Fail(credential.Hostile, "the issuer has a query, which no issuer may have", nil)

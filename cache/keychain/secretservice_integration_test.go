@@ -37,7 +37,7 @@ func TestSecretService(t *testing.T) {
 func inConversation(t *testing.T, f func(ctx context.Context, s *secretService, c *dbusSession) error) {
 	t.Helper()
 	s := &secretService{address: busAddress(), home: homeA}
-	if err := s.talk(t.Context(), func(c *dbusSession) error { return f(t.Context(), s, c) }); err != nil {
+	if err := s.withSession(t.Context(), func(c *dbusSession) error { return f(t.Context(), s, c) }); err != nil {
 		t.Fatal(err)
 	}
 }

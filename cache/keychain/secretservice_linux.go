@@ -30,7 +30,7 @@ func openSecretServiceAt(ctx context.Context, o Options, address string) (Keycha
 	s := &secretService{address: address, home: o.Home, interactive: o.Interactive}
 	k := &store{raw: s, name: nameSecretService, tier: "Secret Service", wait: wait(o.Interactive)}
 	err := k.do(ctx, "open", func(ctx context.Context) error {
-		return s.talk(ctx, func(c *dbusSession) error {
+		return s.withSession(ctx, func(c *dbusSession) error {
 			path, err := c.collection(ctx)
 			if err == nil && path == noPath && !o.Interactive {
 				err = credential.Fail(credential.KeychainMissing, "the Secret Service has no default keyring", nil)
@@ -45,8 +45,8 @@ func openSecretServiceAt(ctx context.Context, o Options, address string) (Keycha
 	return k, nil
 }
 
-// talk opens a dbusSession for f.
-func (s *secretService) talk(ctx context.Context, f func(c *dbusSession) error) error {
+// withSession opens a dbusSession for f.
+func (s *secretService) withSession(ctx context.Context, f func(c *dbusSession) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	conn, err := dialBus(ctx, s.address)
@@ -65,7 +65,7 @@ func (s *secretService) attributes(id string) map[string]string {
 }
 
 func (s *secretService) get(ctx context.Context, id string) (value []byte, err error) {
-	err = s.talk(ctx, func(c *dbusSession) error {
+	err = s.withSession(ctx, func(c *dbusSession) error {
 		item, err := c.find(ctx, s.attributes(id))
 		if err != nil {
 			return err
@@ -88,7 +88,7 @@ func (s *secretService) get(ctx context.Context, id string) (value []byte, err e
 // set changes an item that exists in place: it stays the same item to a person and to other programs. gnome-keyring
 // writes its file anew, syncs and renames it before it answers.
 func (s *secretService) set(ctx context.Context, id, label string, value []byte) error {
-	return s.talk(ctx, func(c *dbusSession) error {
+	return s.withSession(ctx, func(c *dbusSession) error {
 		item, err := c.find(ctx, s.attributes(id))
 		if err != nil {
 			return err
@@ -128,7 +128,7 @@ func (s *secretService) create(ctx context.Context, c *dbusSession, id, label st
 }
 
 func (s *secretService) remove(ctx context.Context, id string) error {
-	return s.talk(ctx, func(c *dbusSession) error {
+	return s.withSession(ctx, func(c *dbusSession) error {
 		for {
 			item, err := c.find(ctx, s.attributes(id))
 			if err != nil || item == noPath {

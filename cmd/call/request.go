@@ -74,7 +74,7 @@ func (r *Request) read(f Flags, program string, stdin *os.File) error {
 	if format == "" && program == GitProgram {
 		format = "git"
 	}
-	in, err := patient(stdin)
+	in, err := boundedStdin(stdin)
 	if err != nil {
 		return err
 	}

@@ -8,48 +8,48 @@ import (
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
-// patient wraps stdin so that it cannot hang: a terminal is refused at once, and every read must bring something
+// boundedStdin wraps stdin so that it cannot hang: a terminal is refused at once, and every read must bring something
 // within credential.StdinSilence. Claude Code's headersHelper, for one, gets a socket that never sends and never ends.
-func patient(stdin *os.File) (io.Reader, error) {
+func boundedStdin(stdin *os.File) (io.Reader, error) {
 	if stdin == nil || Terminal(stdin) {
 		return nil, credential.Fail(credential.BadInput, "there is no server URL, and stdin is a terminal", nil)
 	}
-	p := &impatient{pieces: make(chan piece)}
-	go p.pump(stdin)
+	p := &stdinReader{chunks: make(chan chunk)}
+	go p.readAll(stdin)
 	return p, nil
 }
 
-type piece struct {
+type chunk struct {
 	data []byte
 	err  error
 }
 
-// impatient hands on what a goroutine reads. The goroutine may be left behind in a read: the process ends soon.
-type impatient struct {
-	pieces chan piece
+// stdinReader hands on what a goroutine reads. The goroutine may be left behind in a read: the process ends soon.
+type stdinReader struct {
+	chunks chan chunk
 	rest   []byte
 	err    error
 }
 
-func (p *impatient) pump(r io.Reader) {
+func (p *stdinReader) readAll(r io.Reader) {
 	for {
 		buf := make([]byte, 4096)
 		n, err := r.Read(buf)
-		p.pieces <- piece{buf[:n], err}
+		p.chunks <- chunk{buf[:n], err}
 		if err != nil {
 			return
 		}
 	}
 }
 
-func (p *impatient) Read(into []byte) (int, error) {
+func (p *stdinReader) Read(into []byte) (int, error) {
 	for len(p.rest) == 0 {
 		if p.err != nil {
 			return 0, p.err
 		}
 		timer := time.NewTimer(credential.StdinSilence)
 		select {
-		case next := <-p.pieces:
+		case next := <-p.chunks:
 			p.rest, p.err = next.data, next.err
 		case <-timer.C:
 			p.err = credential.Fail(credential.BadInput, "there is no server URL, and stdin stayed silent for "+credential.StdinSilence.String(), nil)

@@ -79,8 +79,8 @@ func (c bridgeCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	b := bridge.Config{
-		URL: server, Name: c.called(w, server), Client: w.client, Headers: headers, In: s.in, Out: s.out,
-		Log: w.trace, Hint: c.hint, SignInWait: c.patience(),
+		URL: server, Name: c.displayName(w, server), Client: w.client, Headers: headers, In: s.in, Out: s.out,
+		Log: w.trace, Hint: c.hint, SignInWait: c.signInWait(),
 	}
 	if err := c.authorize(&b, w, s, server); err != nil {
 		return err
@@ -102,7 +102,7 @@ func (c bridgeCmd) Run(ctx context.Context, s streams) error {
 // hint is what to do about err: a sign-in is for this bridge only with the flags that it has.
 func (c bridgeCmd) hint(err error) string {
 	return call.Login{
-		Account: c.Account, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Scopes: c.Scope, Home: c.Home, NoBrowser: unseen(), More: "--log-file",
+		Account: c.Account, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Scopes: c.Scope, Home: c.Home, NoBrowser: noBrowser(), More: "--log-file",
 	}.Hint(err)
 }
 
@@ -154,8 +154,8 @@ func absolute(paths ...*string) error {
 	return nil
 }
 
-// called is the server's name in messages.
-func (c bridgeCmd) called(w *wiring, server string) string {
+// displayName is the server's name in messages.
+func (c bridgeCmd) displayName(w *wiring, server string) string {
 	known, _ := w.helper.Records.Server(server)
 	for _, name := range []string{c.Name, w.config.Servers[server].Name, known.Name} {
 		if name != "" {
@@ -176,7 +176,7 @@ func (c bridgeCmd) authorize(b *bridge.Config, w *wiring, s streams, server stri
 	}
 	q := machineFlags{ClientID: c.ClientID, Identity: c.Identity, Tenant: c.Tenant, Scope: c.Scope}.query(credential.Query{URL: server, Account: c.Account})
 	c.overlay(w, server)
-	b.Tokens = credentials.NewTokens(w.account(q), w.present)
+	b.Tokens = credentials.NewTokens(w.account(q), w.configStamp)
 	if !w.prompt("", server) {
 		return nil
 	}
@@ -189,7 +189,7 @@ func (c bridgeCmd) authorize(b *bridge.Config, w *wiring, s streams, server stri
 	b.Interactive = &credentials.SignIns{
 		Account: other.account(q), BrowserSeen: func() bool { return browser.Reachable(osGetenv) },
 		Person: func(show signin.Show) helper.Person {
-			return &shown{person: other.person(source.Browser, true), show: show}
+			return &hostPerson{person: other.person(source.Browser, true), show: show}
 		},
 	}
 	return nil

@@ -145,7 +145,7 @@ func TestPointersCarryTheStampOfWhatWasLoaded(t *testing.T) {
 		t.Errorf("the file is not read again: %v", err)
 	}
 	size, mtime := w.helper.Config()
-	if nowSize, nowMTime := w.present(); size != nowSize || mtime != nowMTime || size == 0 {
+	if nowSize, nowMTime := w.configStamp(); size != nowSize || mtime != nowMTime || size == 0 {
 		t.Errorf("the stamp %d %d is not that of the file, %d %d", size, mtime, nowSize, nowMTime)
 	}
 }
@@ -156,7 +156,7 @@ func TestBridgeTokensWhileTheConfigurationChanges(t *testing.T) {
 		t.Setenv(name, "")
 	}
 	w, write := wired(t)
-	tokens := credentials.NewTokens(w.account(credential.Query{URL: somewhere}), w.present)
+	tokens := credentials.NewTokens(w.account(credential.Query{URL: somewhere}), w.configStamp)
 	ask := func() credential.Kind {
 		_, err := tokens.Token(context.Background(), token.Need{})
 		return credential.KindOf(err)

@@ -36,8 +36,8 @@ func checkCAFile(path string) error {
 	return nil
 }
 
-// patience is how long requests wait for a person, in the words of bridge.Config.
-func (c bridgeCmd) patience() time.Duration {
+// signInWait is how long requests wait for a person, in the words of bridge.Config.
+func (c bridgeCmd) signInWait() time.Duration {
 	switch {
 	case c.SignInWait == nil:
 		return 0

@@ -127,7 +127,7 @@ func TestSignInWait(t *testing.T) {
 		flag *time.Duration
 		want time.Duration
 	}{{nil, 0}, {&zero, -1}, {&second, time.Second}} {
-		if got := (bridgeCmd{SignInWait: c.flag}).patience(); got != c.want {
+		if got := (bridgeCmd{SignInWait: c.flag}).signInWait(); got != c.want {
 			t.Errorf("got %v, want %v", got, c.want)
 		}
 	}

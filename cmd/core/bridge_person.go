@@ -10,20 +10,20 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/loopback"
 )
 
-// shown is a person whom the host shows addresses to.
-type shown struct {
+// hostPerson is a person whom the host shows addresses to.
+type hostPerson struct {
 	*person
 	show signin.Show
 }
 
 // Say is helper.Person: the page of ours says it.
-func (s *shown) Say(q helper.Proposal) error {
+func (s *hostPerson) Say(q helper.Proposal) error {
 	s.proposal = q
 	return nil
 }
 
 // SignIn is helper.Person.
-func (s *shown) SignIn(ctx context.Context, name string, _ helper.Proposal, t credential.Target) (credential.Answer, error) {
+func (s *hostPerson) SignIn(ctx context.Context, name string, _ helper.Proposal, t credential.Target) (credential.Answer, error) {
 	src, err := s.w.source(name)
 	if err != nil {
 		return credential.Answer{}, err
@@ -32,7 +32,7 @@ func (s *shown) SignIn(ctx context.Context, name string, _ helper.Proposal, t cr
 }
 
 // OpenURL is source.UI: through a page of ours first where nobody has approved this server yet.
-func (s *shown) OpenURL(ctx context.Context, url string) error {
+func (s *hostPerson) OpenURL(ctx context.Context, url string) error {
 	open := func(url string) error {
 		err := s.show(ctx, url)
 		s.asked = s.asked || !errors.Is(err, signin.ErrNotShown)

@@ -73,7 +73,7 @@ func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.
 	if c, ok := plainBridge(args); ok {
 		return report(stderr, "bridge", call.Login{}, c.Run(ctx, s))
 	}
-	parser, err := kong.New(model(args), kong.PostBuild(onlyUseful), kong.Name(call.Program), kong.Description(about), kong.Writers(stdout, stderr),
+	parser, err := kong.New(model(args), kong.PostBuild(hideUnusedFlags), kong.Name(call.Program), kong.Description(about), kong.Writers(stdout, stderr),
 		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.Exit(func(code int) { panic(exited(code)) }))
 	if err != nil {
@@ -84,23 +84,23 @@ func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.
 	}
 	parsed, err := parser.Parse(args[1:])
 	if err != nil {
-		return report(stderr, named(args), call.Login{}, credential.Fail(credential.Usage, "the command line is wrong", unwrapParse(err)))
+		return report(stderr, commandName(args), call.Login{}, credential.Fail(credential.Usage, "the command line is wrong", unwrapParse(err)))
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	command := parsed.Selected().Target
 	err = parsed.Run(s)
 	var l call.Login
-	if c, ok := command.Interface().(interface{ again() call.Login }); ok {
-		l = c.again()
+	if c, ok := command.Interface().(interface{ asLogin() call.Login }); ok {
+		l = c.asLogin()
 	}
 	if home := command.FieldByName("Home"); home.IsValid() { // version has none
 		l.Home = home.String()
 	}
-	return report(stderr, named(args), l, err)
+	return report(stderr, commandName(args), l, err)
 }
 
-// onlyUseful leaves out of the help of store and erase what they take like get, as hosts call all three alike, and do not use.
-func onlyUseful(k *kong.Kong) error {
+// hideUnusedFlags leaves out of the help of store and erase what they take like get, as hosts call all three alike, and do not use.
+func hideUnusedFlags(k *kong.Kong) error {
 	for _, command := range k.Model.Children {
 		if command.Name != "store" && command.Name != "erase" {
 			continue
@@ -117,12 +117,12 @@ func report(stderr io.Writer, verb string, l call.Login, err error) int {
 	if err == nil {
 		return 0
 	}
-	l.NoBrowser, l.Verb = l.NoBrowser || unseen(), verb
+	l.NoBrowser, l.Verb = l.NoBrowser || noBrowser(), verb
 	return l.Report(stderr, err)
 }
 
-// unseen reports whether a person at this command line would see no browser that is opened from it.
-func unseen() bool { return !browser.Reachable(osGetenv) }
+// noBrowser reports whether a person at this command line would see no browser that is opened from it.
+func noBrowser() bool { return !browser.Reachable(osGetenv) }
 
 // plainBridge reads the command line that most hosts start a bridge with: a URL and nothing else. Hosts wait for it, and
 // kong's part in that is 0.7 ms.
@@ -137,14 +137,14 @@ func plainBridge(args []string) (bridgeCmd, bool) {
 // model of all of them takes 2 ms to build; else all.
 func model(args []string) any {
 	all := reflect.TypeFor[commands]()
-	if f, ok := all.FieldByNameFunc(func(name string) bool { return strings.ToLower(name) == named(args) }); ok {
+	if f, ok := all.FieldByNameFunc(func(name string) bool { return strings.ToLower(name) == commandName(args) }); ok {
 		return reflect.New(reflect.StructOf([]reflect.StructField{f})).Interface()
 	}
 	return &commands{}
 }
 
-// named is the command that args name first; empty where they name none.
-func named(args []string) string {
+// commandName is the command that args name first; empty where they name none.
+func commandName(args []string) string {
 	all := reflect.TypeFor[commands]()
 	for i := range all.NumField() {
 		if name := strings.ToLower(all.Field(i).Name); len(args) > 1 && name == args[1] {

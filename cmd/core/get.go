@@ -51,8 +51,8 @@ func (c getCmd) Run(ctx context.Context, s streams) error {
 	return nil
 }
 
-// again is the sign-in that this call needs. The client of a machine identity is no person's.
-func (c getCmd) again() call.Login {
+// asLogin is the sign-in that this call needs. The client of a machine identity is no person's.
+func (c getCmd) asLogin() call.Login {
 	if c.Identity != "" {
 		return call.Login{}
 	}

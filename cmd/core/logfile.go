@@ -31,15 +31,15 @@ func openLog(path string, verbose bool, stderr io.Writer) (*eventLog, error) {
 	if l.file, err = os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
 		return nil, credential.Fail(credential.BadInput, "the log file cannot be written", err)
 	}
-	if err := shut(l.file); err != nil {
+	if err := closeToOthers(l.file); err != nil {
 		call.Say(l, "warning: others can read this log: "+err.Error())
 	}
 	return l, nil
 }
 
-// shut closes a file that was there before to everybody else. Windows has no such modes, and what is no file, such as
+// closeToOthers closes a file that was there before to everybody else. Windows has no such modes, and what is no file, such as
 // /dev/stderr, is not ours to close.
-func shut(file *os.File) error {
+func closeToOthers(file *os.File) error {
 	info, err := file.Stat()
 	if err != nil || runtime.GOOS == "windows" || !info.Mode().IsRegular() || info.Mode().Perm()&0o077 == 0 {
 		return err

@@ -47,7 +47,7 @@ func (c loginCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	w.typed()
+	w.allowAsking()
 	out, err := w.helper.Login(ctx, helper.Login{
 		URL: url, Account: c.Account, Name: c.Name, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Tenant: c.Tenant, Scopes: c.Scope, Anew: c.Force,
 	}, w.person(c.way(), false))
@@ -55,14 +55,14 @@ func (c loginCmd) Run(ctx context.Context, s streams) error {
 		w.trace("network: " + text)
 	}
 	if err != nil {
-		return naming(url, c.Account, err)
+		return withServer(url, c.Account, err)
 	}
 	call.Say(s.err, outcome(out))
 	return nil
 }
 
-// again is this sign-in once more.
-func (c loginCmd) again() call.Login {
+// asLogin is this sign-in once more.
+func (c loginCmd) asLogin() call.Login {
 	l := call.Login{
 		Account: c.Account, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Tenant: c.Tenant, Name: c.Name,
 		Scopes: c.Scope, Device: c.Device, NoBrowser: c.NoBrowser,
@@ -73,8 +73,8 @@ func (c loginCmd) again() call.Login {
 	return l
 }
 
-// naming names the server and the account in an error that does not, so that its hint can be copied.
-func naming(url, account string, err error) error {
+// withServer names the server and the account in an error that does not, so that its hint can be copied.
+func withServer(url, account string, err error) error {
 	var e *credential.Error
 	if errors.As(err, &e) {
 		e.Server, e.Account = orElse(e.Server, url), orElse(e.Account, account)

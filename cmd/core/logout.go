@@ -33,7 +33,7 @@ func (c logoutCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	w.typed()
+	w.allowAsking()
 	if err := c.confirm(w, url); err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (c logoutCmd) confirm(w *wiring, url string) error {
 		return nil
 	}
 	which := strings.Join(accounts, ", ")
-	if !w.typing() {
+	if !w.atTerminal() {
 		return credential.Fail(credential.Usage, "several accounts are signed in to "+url+" ("+which+"); name one with --account, or all with --all-accounts", nil)
 	}
 	call.Say(w.streams.err, "signed in to "+url+": "+which)

@@ -69,7 +69,7 @@ func (p *person) account(q helper.Proposal) string {
 // Approve takes a yes that is typed at a terminal. There is no other way: what a flag, a variable or a host could say,
 // a server's metadata could bring it to say.
 func (p *person) Approve(q helper.Proposal) error {
-	if p.offered || !p.w.typing() {
+	if p.offered || !p.w.atTerminal() {
 		return &credential.Error{Kind: credential.NotApproved, Server: q.Server,
 			Text: "a sign-in is there that could serve " + q.Server + ", but nobody has approved that; it takes a person at a terminal"}
 	}
@@ -97,13 +97,13 @@ func (p *person) SignIn(ctx context.Context, name string, q helper.Proposal, t c
 	}
 	defer func() { p.waiting() }()
 	if p.way == source.Browser && !p.offered && !browser.Seen(osGetenv) {
-		p.elsewhere(name == sourceEntra || t.Endpoints.Device != "")
+		p.withoutBrowser(name == sourceEntra || t.Endpoints.Device != "")
 	}
 	return src.Interactive(ctx, t, p)
 }
 
-// elsewhere chooses a way for a person who would see no browser that opens here.
-func (p *person) elsewhere(device bool) {
+// withoutBrowser chooses a way for a person who would see no browser that opens here.
+func (p *person) withoutBrowser(device bool) {
 	p.way = source.NoBrowser
 	text := "nobody would see a browser that opens here (no desktop, or SSH); sign in with the browser of another machine"
 	if device {

@@ -57,7 +57,7 @@ func wire(c common, s streams) (*wiring, error) {
 	w := &wiring{dir: dir, streams: s, verbose: c.Verbose}
 	w.load()
 	w.helper = &helper.Helper{
-		Dir: dir, Cache: cache.Open(dir, HotKeys(dir)), Records: state.Records{Dir: dir},
+		Dir: dir, Cache: cache.Open(dir, cache.SystemKeys(dir.ID)), Records: state.Records{Dir: dir},
 		Settings: w.settings, Config: func() (int64, int64) { return w.stamp.size, w.stamp.mtime },
 		Keychain: w.keychain, Source: w.refresher, Find: w.find, Issuer: w.issuer,
 		Machine: w.machine, KeychainKeys: runtime.GOOS == "darwin",
@@ -72,13 +72,15 @@ func wire(c common, s streams) (*wiring, error) {
 // stamp tells one state of the configuration file from another.
 type stamp struct{ size, mtime int64 }
 
-// present is the stamp of the configuration file as it is now. Any goroutine may ask for it.
-func (w *wiring) present() (size, mtime int64) { return call.ConfigStamp(w.dir.File(config.FileName)) }
+// configStamp is the stamp of the configuration file as it is now. Any goroutine may ask for it.
+func (w *wiring) configStamp() (size, mtime int64) {
+	return call.ConfigStamp(w.dir.File(config.FileName))
+}
 
 // load reads the configuration. The stamp is taken first: where the file changes in between, it fits neither state, and
 // what is remembered under it is looked up again.
 func (w *wiring) load() {
-	w.stamp.size, w.stamp.mtime = w.present()
+	w.stamp.size, w.stamp.mtime = w.configStamp()
 	w.config, w.broken = config.Load(w.dir.File(config.FileName))
 	w.wait = credential.WaitDefault
 	if d, err := w.config.WaitTime(); err == nil && d > 0 {
@@ -90,7 +92,7 @@ func (w *wiring) load() {
 // reload is load for a process that outlives the configuration it began with, where the file is no longer the one that was
 // read. It returns why the configuration cannot be used. What was set on the wiring and its helper stays.
 func (w *wiring) reload() error {
-	if size, mtime := w.present(); w.stamp != (stamp{size, mtime}) {
+	if size, mtime := w.configStamp(); w.stamp != (stamp{size, mtime}) {
 		w.trace("config: the file has changed and is read again")
 		w.load()
 	}
@@ -142,7 +144,7 @@ func (w *wiring) keychain(ctx context.Context, store string) (helper.Keychain, e
 	o := keychain.Options{
 		Store: store, Home: w.dir.ID, Dir: w.dir.Path, PassphraseFile: w.passphraseFile(), Interactive: w.interactive, Getenv: osGetenv, Trace: w.trace,
 	}
-	if w.asks && w.typing() {
+	if w.asks && w.atTerminal() {
 		o.AskPassphrase = w.askPassphrase
 	}
 	kc, err := keychain.Open(ctx, o)
@@ -160,18 +162,18 @@ func (w *wiring) passphraseFile() string {
 	return w.config.PassphraseFile
 }
 
-// typed says that a person has just typed this command, and so is there to be asked; in CI nobody is.
-func (w *wiring) typed() {
+// allowAsking says that a person has just typed this command, and so is there to be asked; in CI nobody is.
+func (w *wiring) allowAsking() {
 	w.interactive = !browser.CI(osGetenv)
 	w.asks = w.interactive
 }
 
-// typing reports whether a person can type into this process.
-func (w *wiring) typing() bool { return w.terminal() && call.Terminal(w.streams.in) }
+// atTerminal reports whether a person can type into this process.
+func (w *wiring) atTerminal() bool { return w.terminal() && call.Terminal(w.streams.in) }
 
 // attended reports whether a keychain opens with what a person types here.
 func (w *wiring) attended(store string) bool {
-	return store == keychain.File && w.passphraseFile() == "" && w.asks && w.typing()
+	return store == keychain.File && w.passphraseFile() == "" && w.asks && w.atTerminal()
 }
 
 // items speaks helper's word for an item that is not there.

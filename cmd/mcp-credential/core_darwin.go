@@ -6,10 +6,8 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/mcp-credential/mcp-credential/cache"
 	corecmd "github.com/mcp-credential/mcp-credential/cmd/core"
 	"github.com/mcp-credential/mcp-credential/internal/detach"
-	"github.com/mcp-credential/mcp-credential/internal/home"
 )
 
 // core runs the core inside this process: on macOS the permissions of a keychain item belong to one signed program.
@@ -48,5 +46,3 @@ func launch(args []string) error {
 	}
 	return detach.Start(exe, args, os.Environ())
 }
-
-func hotKeys(dir home.Dir) cache.Keys { return corecmd.HotKeys(dir) }

@@ -53,7 +53,7 @@ func warm(f call.Flags, r call.Request, stderr io.Writer) (helper.Hit, error) {
 		return helper.Hit{}, helper.ErrCold
 	}
 	w := helper.Warm{
-		Cache:   cache.Open(dir, hotKeys(dir)),
+		Cache:   cache.Open(dir, cache.SystemKeys(dir.ID)),
 		Records: state.Records{Dir: dir},
 		Config:  func() (int64, int64) { return call.ConfigStamp(dir.File("config.toml")) },
 		Now:     time.Now,

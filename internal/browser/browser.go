@@ -27,7 +27,7 @@ func Open(ctx context.Context, url string, getenv func(string) string) error {
 		return credential.Fail(credential.NoSignIn, "no browser can be opened here", err)
 	}
 	cmd := exec.Command(name, append(args, url)...)
-	cmd.SysProcAttr = apart()
+	cmd.SysProcAttr = detached()
 	if err := cmd.Start(); err != nil {
 		return credential.Fail(credential.NoSignIn, "the browser cannot be started", err)
 	}

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// apart gives the opener a session of its own, so that it survives our terminal.
-func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+// detached gives the opener a session of its own, so that it survives our terminal.
+func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
 func desktop(getenv func(string) string) (string, []string, error) {
 	if subsystem() {

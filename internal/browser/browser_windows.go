@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// apart keeps a console window from flashing up.
-func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{HideWindow: true} }
+// detached keeps a console window from flashing up.
+func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{HideWindow: true} }
 
 // desktop returns the shell's URL handler by its full path: cmd's start would read "&" in the URL as a command.
 func desktop(func(string) string) (string, []string, error) {

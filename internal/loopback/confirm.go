@@ -61,7 +61,7 @@ func (c *confirmation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writePage(w, http.StatusNotFound, notHere)
 	case r.Method == http.MethodGet && !c.done.Load():
 		writePage(w, http.StatusOK, c.question.page(c.nonce))
-	case r.Method == http.MethodPost && c.genuine(w, r) && c.done.CompareAndSwap(false, true):
+	case r.Method == http.MethodPost && c.fromOurPage(w, r) && c.done.CompareAndSwap(false, true):
 		w.Header().Set("Cache-Control", "no-store")
 		w.Header().Set("Referrer-Policy", "no-referrer")
 		http.Redirect(w, r, c.next, http.StatusSeeOther)
@@ -71,9 +71,9 @@ func (c *confirmation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// genuine checks the nonce, and the Origin where the browser says one. The page's Referrer-Policy makes browsers say
+// fromOurPage checks the nonce, and the Origin where the browser says one. The page's Referrer-Policy makes browsers say
 // "null" for it.
-func (c *confirmation) genuine(w http.ResponseWriter, r *http.Request) bool {
+func (c *confirmation) fromOurPage(w http.ResponseWriter, r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin != "" && origin != "null" && origin != "http://"+c.host {
 		return false

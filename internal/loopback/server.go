@@ -35,18 +35,18 @@ type Redirect struct {
 	state    string
 	hold     time.Duration
 	taken    atomic.Bool
-	arrivals chan Arrival
+	arrivals chan Callback
 }
 
-// Arrival is a redirect with the right state. Its page stays open until Done is called.
-type Arrival struct {
+// Callback is a redirect with the right state. Its page stays open until Done is called.
+type Callback struct {
 	Values  url.Values // the parameters of the redirect
 	outcome chan error
 }
 
 // Listen starts to wait for a redirect that carries state. Close it when the sign-in is over.
 func Listen(state string) (*Redirect, error) {
-	r := &Redirect{path: path, state: state, hold: hold, arrivals: make(chan Arrival, 1)}
+	r := &Redirect{path: path, state: state, hold: hold, arrivals: make(chan Callback, 1)}
 	l, err := r.listen()
 	if err == nil {
 		r.host = l.Addr().String()
@@ -59,7 +59,7 @@ func Listen(state string) (*Redirect, error) {
 // on the other address that the name has, and PKCE makes what it hears worthless. The answer may also come as a form
 // post (OAuth 2.0 Form Post Response Mode), which keeps the code out of the browser's history.
 func ListenLocalhost(state string) (*Redirect, error) {
-	r := &Redirect{path: "/", form: true, state: state, hold: hold, arrivals: make(chan Arrival, 1)}
+	r := &Redirect{path: "/", form: true, state: state, hold: hold, arrivals: make(chan Callback, 1)}
 	l, err := r.listen()
 	if err == nil {
 		_, port, _ := net.SplitHostPort(l.Addr().String())
@@ -81,17 +81,17 @@ func (r *Redirect) listen() (net.Listener, error) {
 func (r *Redirect) URI() string { return "http://" + r.host + strings.TrimSuffix(r.path, "/") }
 
 // Wait returns the redirect, once. When ctx ends first, its error is returned.
-func (r *Redirect) Wait(ctx context.Context) (Arrival, error) {
+func (r *Redirect) Wait(ctx context.Context) (Callback, error) {
 	select {
 	case a := <-r.arrivals:
 		return a, nil
 	case <-ctx.Done():
-		return Arrival{}, ctx.Err()
+		return Callback{}, ctx.Err()
 	}
 }
 
 // Done shows the person how the sign-in ended: well for nil, else with err's text made printable. It is called once.
-func (a Arrival) Done(err error) { a.outcome <- err }
+func (a Callback) Done(err error) { a.outcome <- err }
 
 // Close lets the browser finish reading for credential.LoopbackGrace and frees the port.
 func (r *Redirect) Close() { shut(r.server) }
@@ -102,7 +102,7 @@ func (r *Redirect) handle(w http.ResponseWriter, req *http.Request) {
 		writePage(w, http.StatusNotFound, notHere)
 		return
 	}
-	a := Arrival{Values: values, outcome: make(chan error, 1)}
+	a := Callback{Values: values, outcome: make(chan error, 1)}
 	r.arrivals <- a
 	timer := time.NewTimer(r.hold)
 	defer timer.Stop()

@@ -26,7 +26,7 @@ const maxRedirects = 5
 // maxHeader bounds the header of an answer in bytes.
 const maxHeader = 64 << 10
 
-// A connection that nobody uses is closed after idleTime, before a middlebox forgets it (see also restMost); one of
+// A connection that nobody uses is closed after idleTime, before a middlebox forgets it (see also idleMost); one of
 // HTTP/2 on which nothing arrives is tried with a ping after pingAfter, since a machine that has slept may hold a dead one.
 const (
 	idleTime  = 90 * time.Second
@@ -108,7 +108,7 @@ func dialer() *net.Dialer {
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: peerTimeout / 2, Interval: peerTimeout / 6, Count: 3},
 		ControlContext: func(_ context.Context, network, _ string, c syscall.RawConn) error {
 			if strings.HasPrefix(network, "tcp") {
-				_ = c.Control(func(fd uintptr) { giveUp(fd, peerTimeout) }) // a system without the option has its own limit
+				_ = c.Control(func(fd uintptr) { setUserTimeout(fd, peerTimeout) }) // a system without the option has its own limit
 			}
 			return nil
 		},
@@ -124,19 +124,19 @@ func agent(version string) string {
 
 // named adds the User-Agent, and passes over connections that have rested for too long.
 type named struct {
-	agent string
-	build func() *http.Transport
-	next  atomic.Pointer[http.Transport]
-	rests rests
+	agent      string
+	build      func() *http.Transport
+	next       atomic.Pointer[http.Transport]
+	idleLimits idleLimits
 }
 
 // RoundTrip sends a copy of the request, as http.RoundTripper demands.
 func (n *named) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(httptrace.WithClientTrace(r.Context(), n.rests.trace(r)))
+	r = r.Clone(httptrace.WithClientTrace(r.Context(), n.idleLimits.trace(r)))
 	r.Header.Set("User-Agent", n.agent)
 	resp, err := n.next.Load().RoundTrip(r)
 	if err == nil {
-		n.rests.note(resp)
+		n.idleLimits.note(resp)
 	}
 	return resp, err
 }

@@ -28,13 +28,13 @@ func Failure(err error, what string) *credential.Error {
 	}
 	var cert *tls.CertificateVerificationError
 	if errors.As(err, &cert) {
-		return credential.Fail(credential.Untrusted, "the certificate of the "+what+" "+distrust(cert), nil)
+		return credential.Fail(credential.Untrusted, "the certificate of the "+what+" "+untrusted(cert), nil)
 	}
 	return credential.Fail(credential.Network, "the "+what+" cannot be reached", said{reason(err), quiet(err)})
 }
 
-// distrust says what is wrong with a certificate.
-func distrust(err error) string {
+// untrusted says what is wrong with a certificate.
+func untrusted(err error) string {
 	var name x509.HostnameError
 	var invalid x509.CertificateInvalidError
 	switch {

@@ -42,7 +42,7 @@ func (m *Machine) Token(ctx context.Context, t credential.Target) (credential.To
 		_, err = app.AcquireTokenByCredential(ctx, m.Scopes, confidential.WithClaims(t.Claims))
 	}
 	a, err := c.answer(t, err)
-	return a.Token, unmanned(err)
+	return a.Token, machineRefusal(err)
 }
 
 // proof makes what MSAL shows of the identity: secret, certificate or assertion.

@@ -28,7 +28,7 @@ func (m *Machine) managed(ctx context.Context, t credential.Target) (credential.
 	if m.source.Direct == nil {
 		return credential.Token{}, credential.Fail(credential.Internal, "there is no client for managed identities", nil)
 	}
-	near := &neighbour{Machine: m}
+	near := &localService{Machine: m}
 	app, err := managedidentity.New(id, managedidentity.WithHTTPClient(near), managedidentity.WithRetryPolicyDisabled())
 	if err != nil { // without a request: a hosting service that does not fit the identity
 		return credential.Token{}, credential.Fail(credential.Misconfigured, "this machine's managed identity cannot be used", err)
@@ -54,19 +54,19 @@ func (m *Machine) managed(ctx context.Context, t credential.Target) (credential.
 // imdsHost is the link-local address of the metadata service.
 const imdsHost = "169.254.169.254"
 
-// neighbour is the HTTP client under MSAL for endpoints next door. It goes round every proxy, which would be somebody
+// localService is the HTTP client under MSAL for endpoints next door. It goes round every proxy, which would be somebody
 // else's machine; it gives up soon where the metadata service is not; it remembers why there is no token, because
 // MSAL's errors hold the answer.
-type neighbour struct {
+type localService struct {
 	*Machine
 	failure error
 }
 
 // CloseIdleConnections is part of MSAL's interface; the connections belong to the process.
-func (n *neighbour) CloseIdleConnections() {}
+func (n *localService) CloseIdleConnections() {}
 
 // Do sends one request.
-func (n *neighbour) Do(r *http.Request) (*http.Response, error) {
+func (n *localService) Do(r *http.Request) (*http.Response, error) {
 	n.source.Trace("asking the managed identity endpoint " + credential.Printable(r.URL.Host, 100))
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
@@ -97,7 +97,7 @@ var errNobody = errors.New("nobody answers")
 
 // unwilling says what the status of a managed identity endpoint means (Microsoft's "How to use managed identities for
 // Azure resources on an Azure VM", error handling).
-func (n *neighbour) unwilling(resp *http.Response) error {
+func (n *localService) unwilling(resp *http.Response) error {
 	who := "a system-assigned managed identity"
 	if n.ClientID != "" {
 		who = "the managed identity " + credential.Printable(n.ClientID, 60)

@@ -44,7 +44,7 @@ func (m *Machine) gitHub(ctx context.Context) (credential.Secret, error) {
 	if audience == "" {
 		audience = publicAudience
 	}
-	return m.vouched(ctx, service{
+	return m.federated(ctx, service{
 		name: "OIDC service of GitHub Actions", method: http.MethodGet, url: m.getenv("ACTIONS_ID_TOKEN_REQUEST_URL"),
 		query: url.Values{"audience": {audience}}, bearer: credential.NewSecret(m.getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")), member: "value",
 	})
@@ -52,7 +52,7 @@ func (m *Machine) gitHub(ctx context.Context) (credential.Secret, error) {
 
 // pipelines asks Azure DevOps for a token of the service connection.
 func (m *Machine) pipelines(ctx context.Context) (credential.Secret, error) {
-	return m.vouched(ctx, service{
+	return m.federated(ctx, service{
 		name: "OIDC service of Azure Pipelines", method: http.MethodPost, url: m.getenv("SYSTEM_OIDCREQUESTURI"),
 		query:  url.Values{"api-version": {pipelinesVersion}, "serviceConnectionId": {m.getenv("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID")}},
 		bearer: credential.NewSecret(m.getenv("SYSTEM_ACCESSTOKEN")), member: "oidcToken",
@@ -89,8 +89,8 @@ func (s service) request(ctx context.Context) (*http.Request, error) {
 	return r, nil
 }
 
-// vouched asks an OIDC service, within credential.HTTPMetadata.
-func (m *Machine) vouched(ctx context.Context, s service) (credential.Secret, error) {
+// federated asks an OIDC service, within credential.HTTPMetadata.
+func (m *Machine) federated(ctx context.Context, s service) (credential.Secret, error) {
 	ctx, cancel := context.WithTimeout(ctx, credential.HTTPMetadata)
 	defer cancel()
 	r, err := s.request(ctx)

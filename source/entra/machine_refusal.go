@@ -41,9 +41,9 @@ func reference(text string) string {
 	return ""
 }
 
-// unmanned puts an error of the shared table into the terms of a process without a person: nobody can sign in again or
+// machineRefusal puts an error of the shared table into the terms of a process without a person: nobody can sign in again or
 // prove more.
-func unmanned(err error) error {
+func machineRefusal(err error) error {
 	var e *credential.Error
 	if !errors.As(err, &e) || e.Kind == credential.Throttled {
 		return err

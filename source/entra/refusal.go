@@ -131,7 +131,7 @@ func (r reply) mismatched() bool {
 func (r reply) refusal(t credential.Target, now time.Time) *credential.Error {
 	wait := retryAfter(r.retryAfter, now)
 	if r.Error == "" {
-		return r.wordless(wait)
+		return r.withoutText(wait)
 	}
 	m := r.meaning()
 	if r.status == http.StatusTooManyRequests || r.status >= 500 && wait > 0 {
@@ -150,8 +150,8 @@ func (r reply) refusal(t credential.Target, now time.Time) *credential.Error {
 // leastRest is how long a throttled client rests where Entra does not say.
 const leastRest = 30 * time.Second
 
-// wordless is for answers that are not Entra's JSON: of a proxy, or of a service that fails.
-func (r reply) wordless(wait time.Duration) *credential.Error {
+// withoutText is for answers that are not Entra's JSON: of a proxy, or of a service that fails.
+func (r reply) withoutText(wait time.Duration) *credential.Error {
 	status := strconv.Itoa(r.status)
 	switch {
 	case r.status == http.StatusTooManyRequests || r.status >= 500 && wait > 0:

@@ -22,8 +22,8 @@ type client struct {
 	method string
 }
 
-// known returns the client of an earlier sign-in. A secret given now replaces the kept one: the user has changed it.
-func known(t credential.Target, g credential.Grant, method string) (client, error) {
+// knownClient returns the client of an earlier sign-in. A secret given now replaces the kept one: the user has changed it.
+func knownClient(t credential.Target, g credential.Grant, method string) (client, error) {
 	secret := t.Secret
 	if secret.IsZero() {
 		secret = g.ClientSecret

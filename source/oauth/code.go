@@ -55,7 +55,7 @@ func (s *Source) code(ctx context.Context, t credential.Target, ui source.UI) (c
 
 // browse has the person's browser opened and waits for the redirect. The redirect may come first: a browser that stays
 // in the foreground is still "being opened" when its person has long signed in.
-func browse(ctx context.Context, ui source.UI, url string, waiting *loopback.Redirect) (loopback.Arrival, error) {
+func browse(ctx context.Context, ui source.UI, url string, waiting *loopback.Redirect) (loopback.Callback, error) {
 	ctx, end := context.WithCancelCause(ctx)
 	var opening sync.WaitGroup
 	opening.Go(func() {

@@ -56,11 +56,11 @@ func (m Machine) Token(ctx context.Context, t credential.Target) (credential.Tok
 		return credential.Token{}, err
 	}
 	a, err := m.accept(r, t, c, credential.Grant{})
-	return a.Token, unmanned(err)
+	return a.Token, machineRefusal(err)
 }
 
-// unmanned turns what would need a person into a refusal: there is none.
-func unmanned(err error) error {
+// machineRefusal turns what would need a person into a refusal: there is none.
+func machineRefusal(err error) error {
 	var e *credential.Error
 	if errors.As(err, &e) && e.Kind == credential.StepUp {
 		e.Kind = credential.Refused

@@ -29,7 +29,7 @@ func (s *Source) Silent(ctx context.Context, t credential.Target, g credential.G
 	if g.RefreshToken.IsZero() {
 		return credential.Answer{}, credential.Fail(credential.NoSignIn, "the sign-in has no refresh token", nil)
 	}
-	c, err := known(t, g, authMethod)
+	c, err := knownClient(t, g, authMethod)
 	if err != nil {
 		return credential.Answer{}, err
 	}
@@ -85,7 +85,7 @@ func (s *Source) Revoke(ctx context.Context, t credential.Target, g credential.G
 	}
 	ctx, cancel := context.WithTimeout(ctx, credential.HTTPMetadata)
 	defer cancel()
-	c, err := known(t, g, authMethod)
+	c, err := knownClient(t, g, authMethod)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// giveUp sets how long written data may stay unacknowledged (tcp(7), TCP_USER_TIMEOUT).
-func giveUp(fd uintptr, after time.Duration) {
+// setUserTimeout sets how long written data may stay unacknowledged (tcp(7), TCP_USER_TIMEOUT).
+func setUserTimeout(fd uintptr, after time.Duration) {
 	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(after.Milliseconds()))
 }

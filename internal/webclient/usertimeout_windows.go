@@ -8,7 +8,7 @@ import (
 // tcpMaxRT is TCP_MAXRT (ws2ipdef.h), which x/sys does not name.
 const tcpMaxRT = 5
 
-// giveUp sets how long written data may stay unacknowledged (IPPROTO_TCP socket options, TCP_MAXRT).
-func giveUp(fd uintptr, after time.Duration) {
+// setUserTimeout sets how long written data may stay unacknowledged (IPPROTO_TCP socket options, TCP_MAXRT).
+func setUserTimeout(fd uintptr, after time.Duration) {
 	_ = syscall.SetsockoptInt(syscall.Handle(fd), syscall.IPPROTO_TCP, tcpMaxRT, int(after.Seconds()))
 }

@@ -15,13 +15,13 @@ import (
 func TestRestOf(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"timeout=5": 4 * time.Second, "timeout=3, max=100": 2 * time.Second, "max=100, Timeout=2": time.Second, "timeout=1": 0, "timeout=0": 0,
-		"timeout=75": restMost, "max=5": restMost, "timeout=soon": restMost, "timeout=-1": restMost, "": restMost,
+		"timeout=75": idleMost, "max=5": idleMost, "timeout=soon": idleMost, "timeout=-1": idleMost, "": idleMost,
 	} {
-		if got := restOf(value); got != want {
+		if got := idleLimit(value); got != want {
 			t.Errorf("%q: %s, want %s", value, got, want)
 		}
 	}
-	if got := new(rests).most("server.example"); got != restMost {
+	if got := new(idleLimits).most("server.example"); got != idleMost {
 		t.Errorf("where nothing was said: %s", got)
 	}
 }

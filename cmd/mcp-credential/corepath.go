@@ -7,10 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/detach"
-	"github.com/mcp-credential/mcp-credential/internal/home"
 )
 
 // corePath returns the core program, which lies beside this one: never one that PATH or the working directory offers.
@@ -37,5 +35,3 @@ func launch(args []string) error {
 	}
 	return detach.Start(exe, args, os.Environ())
 }
-
-func hotKeys(dir home.Dir) cache.Keys { return cache.SystemKeys(dir.ID) }
