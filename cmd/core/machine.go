@@ -2,14 +2,11 @@ package core
 
 import (
 	"context"
-	"net/http"
-	"net/url"
 
 	"github.com/mcp-credential/mcp-credential/cmd/call"
 	"github.com/mcp-credential/mcp-credential/config"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/helper"
-	"github.com/mcp-credential/mcp-credential/internal/webclient"
 	"github.com/mcp-credential/mcp-credential/source"
 	"github.com/mcp-credential/mcp-credential/source/entra"
 	"github.com/mcp-credential/mcp-credential/source/oauth"
@@ -28,22 +25,18 @@ func (f machineFlags) query(q credential.Query) credential.Query {
 	return q
 }
 
-// machineIdentity shows helper a machine identity of some source.
+// machineIdentity is a helper.Machine of some source.
 type machineIdentity struct {
-	who    helper.Principal
-	tokens interface {
-		Token(ctx context.Context, t credential.Target) (credential.Token, error)
-		Key(salt []byte) (credential.Secret, error)
-	}
+	who helper.Principal
+	machineTokens
 }
 
-func (r machineIdentity) Principal() helper.Principal { return r.who }
-
-func (r machineIdentity) Token(ctx context.Context, t credential.Target) (credential.Token, error) {
-	return r.tokens.Token(ctx, t)
+type machineTokens interface {
+	Token(ctx context.Context, t credential.Target) (credential.Token, error)
+	Key(salt []byte) (credential.Secret, error)
 }
 
-func (r machineIdentity) Key(salt []byte) (credential.Secret, error) { return r.tokens.Key(salt) }
+func (m machineIdentity) Principal() helper.Principal { return m.who }
 
 // machine finds the machine identity for a question: named by --identity, or by the configuration unless an account is
 // asked for, else described by the environment.
@@ -88,16 +81,6 @@ func (w *wiring) identify(kind string, q credential.Query, c config.Server) (hel
 		return nil, err
 	}
 	return machineIdentity{helper.Principal{Kind: m.Kind, Issuer: m.Issuer, ClientID: m.ClientID, Scopes: m.Scopes}, m}, nil
-}
-
-// entra returns the source of Entra ID's tokens.
-func (w *wiring) entra() (*entra.Source, error) {
-	client, err := w.http()
-	if err != nil {
-		return nil, err
-	}
-	near, err := webclient.New(webclient.Options{Version: Version, Getenv: osGetenv, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }})
-	return entra.New(source.Config{Client: client, Direct: near, Trace: w.trace}), err
 }
 
 // clientCredentials is an identity at any authorization server, which the configuration describes completely (SEP-1046).

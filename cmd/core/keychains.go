@@ -1,0 +1,74 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/mcp-credential/mcp-credential/cache/keychain"
+	"github.com/mcp-credential/mcp-credential/cmd/call"
+	"github.com/mcp-credential/mcp-credential/helper"
+	"github.com/mcp-credential/mcp-credential/internal/browser"
+)
+
+// terminal reports whether a person reads what this process says.
+func (w *wiring) terminal() bool {
+	f, ok := w.streams.err.(*os.File)
+	return ok && call.Terminal(f)
+}
+
+// keychain opens the named store, or the configured or preferred one, once.
+func (w *wiring) keychain(ctx context.Context, store string) (helper.Keychain, error) {
+	for _, name := range []string{osGetenv("MCPCRED_STORE"), w.config.Store} {
+		if store == "" {
+			store = name
+		}
+	}
+	if kc, ok := w.keychains[store]; ok {
+		return kc, nil
+	}
+	o := keychain.Options{
+		Store: store, Home: w.dir.ID, Dir: w.dir.Path, PassphraseFile: w.passphraseFile(), Interactive: w.interactive, Getenv: osGetenv, Trace: w.trace,
+	}
+	if w.asks && w.atTerminal() {
+		o.AskPassphrase = w.askPassphrase
+	}
+	kc, err := keychain.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	w.keychains[store] = items{kc}
+	return w.keychains[store], nil
+}
+
+func (w *wiring) passphraseFile() string {
+	if path := osGetenv("MCPCRED_PASSPHRASE_FILE"); path != "" {
+		return path
+	}
+	return w.config.PassphraseFile
+}
+
+// allowAsking says that a person has just typed this command, and so is there to be asked; in CI nobody is.
+func (w *wiring) allowAsking() {
+	w.interactive = !browser.CI(osGetenv)
+	w.asks = w.interactive
+}
+
+// atTerminal reports whether a person can type into this process.
+func (w *wiring) atTerminal() bool { return w.terminal() && call.Terminal(w.streams.in) }
+
+// attended reports whether a keychain opens with what a person types here.
+func (w *wiring) attended(store string) bool {
+	return store == keychain.File && w.passphraseFile() == "" && w.asks && w.atTerminal()
+}
+
+// items speaks helper's word for an item that is not there.
+type items struct{ keychain.Keychain }
+
+func (i items) Get(ctx context.Context, id string) ([]byte, error) {
+	data, err := i.Keychain.Get(ctx, id)
+	if errors.Is(err, keychain.ErrNotFound) {
+		return nil, helper.ErrNoItem
+	}
+	return data, err
+}

@@ -1,0 +1,100 @@
+package core
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/discovery"
+	"github.com/mcp-credential/mcp-credential/helper"
+	"github.com/mcp-credential/mcp-credential/internal/microsoft"
+	"github.com/mcp-credential/mcp-credential/internal/webclient"
+	"github.com/mcp-credential/mcp-credential/source"
+	"github.com/mcp-credential/mcp-credential/source/entra"
+	"github.com/mcp-credential/mcp-credential/source/oauth"
+)
+
+// http returns the one client of this process.
+func (w *wiring) http() (*http.Client, error) {
+	if w.client != nil {
+		return w.client, nil
+	}
+	var err error
+	w.client, err = webclient.New(webclient.Options{Version: Version, Getenv: osGetenv})
+	return w.client, err
+}
+
+func (w *wiring) source(name string) (source.Source, error) {
+	client, err := w.http()
+	if err != nil {
+		return nil, err
+	}
+	switch name {
+	case sourceOAuth:
+		return oauth.New(source.Config{Client: client, Trace: w.trace}), nil
+	case sourceEntra:
+		return w.entra()
+	case helper.StoredSource:
+		return nil, credential.Fail(credential.NoSignIn, "there is nothing to refresh from: the token came by store", nil)
+	}
+	return nil, credential.Fail(credential.Misconfigured, "this version has no token source called "+credential.Printable(name, 40), nil)
+}
+
+// The token sources.
+const (
+	sourceOAuth = "oauth"
+	sourceEntra = "entra"
+)
+
+// entra returns the source of Entra ID's tokens.
+func (w *wiring) entra() (*entra.Source, error) {
+	client, err := w.http()
+	if err != nil {
+		return nil, err
+	}
+	direct, err := webclient.New(webclient.Options{Version: Version, Getenv: osGetenv, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }})
+	return entra.New(source.Config{Client: client, Direct: direct, Trace: w.trace}), err
+}
+
+func (w *wiring) finder() (discovery.Finder, error) {
+	client, err := w.http()
+	return discovery.Finder{
+		Client: client, Trace: w.trace,
+		AllowResource: func(server, resource string) bool { return w.config.Servers[server].Resource == resource },
+		OnlyIssuer: func(server string) string {
+			if issuer := w.config.Servers[server].Issuer; !microsoft.SignInHost(issuer) {
+				return issuer
+			}
+			return "" // Entra's are spelt in several ways
+		},
+	}, err
+}
+
+func (w *wiring) find(ctx context.Context, url string, settings helper.Settings) (helper.Found, error) {
+	if found, ok, err := configured(url, settings); ok {
+		return found, err
+	}
+	f, err := w.finder()
+	if err != nil {
+		return helper.Found{}, err
+	}
+	s, err := f.Find(ctx, url)
+	switch {
+	case err != nil:
+		return helper.Found{}, err
+	case s.Microsoft:
+		return ofEntra(s, settings)
+	case settings.Tenant != "" || settings.File.Issuer != "":
+		return helper.Found{}, credential.Fail(credential.Misconfigured, "the server names an authorization server that is not Entra ID, which has no tenants", nil)
+	}
+	return helper.Found{Resource: s.Resource, Name: s.Name, Scopes: s.Scopes, Source: sourceOAuth, Endpoints: s.Endpoints}, nil
+}
+
+func (w *wiring) issuer(ctx context.Context, issuer string) (credential.Endpoints, error) {
+	f, err := w.finder()
+	if err != nil {
+		return credential.Endpoints{}, err
+	}
+	return f.Issuer(ctx, issuer)
+}
