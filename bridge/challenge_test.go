@@ -13,6 +13,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/bridge/signin"
 	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
 
 // Of several lines the one with the Bearer challenge is answered.
@@ -98,13 +99,13 @@ func TestForbiddenForGood(t *testing.T) {
 		return !allowed.Load() && refuse(w, a, "never", `Bearer error="insufficient_scope", scope="read"`, http.StatusForbidden)
 	})
 	v, _ := counted()
-	at := &clock{at: time.Now()}
-	r := run(t, Config{URL: f.url(), Tokens: v, Now: at.now})
+	at := testsupport.NewClock()
+	r := run(t, Config{URL: f.url(), Tokens: v, Now: at.Now})
 	const step = 5 * time.Second / 2
 	for i := range 120 { // five minutes
 		r.send(call1(fmt.Sprint(i), "x"))
 		r.holds(`"kind":"refused"`)
-		at.add(step)
+		at.Advance(step)
 	}
 	if got := len(v.refusals()); got != 6 { // after 0, 5, 15, 35, 75 and 155 seconds
 		t.Errorf("%d refreshes in five minutes", got)

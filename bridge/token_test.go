@@ -10,6 +10,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
 
 // A storm of refused requests is one question for another token, and every one of them succeeds.
@@ -127,38 +128,38 @@ func TestForbidden(t *testing.T) {
 func TestExpiryAndWindow(t *testing.T) {
 	var serial atomic.Int32
 	const life = 200 * time.Second
-	at := &clock{at: time.Now()} // it goes on between two calls only
+	at := testsupport.NewClock() // it goes on between two calls only
 	var mu sync.Mutex
 	issued, refused, ahead := map[string]time.Time{}, 0, 0
 	v := &vault{}
 	v.give = func(token.Need, int) (credential.Token, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		if last, ok := issued[fmt.Sprint("t", serial.Load())]; ok && at.now().Sub(last) < life*9/10 {
+		if last, ok := issued[fmt.Sprint("t", serial.Load())]; ok && at.Now().Sub(last) < life*9/10 {
 			ahead++
 		}
 		name := fmt.Sprint("t", serial.Add(1))
-		issued[name] = at.now()
-		return since(at.now(), name, life), nil
+		issued[name] = at.Now()
+		return since(at.Now(), name, life), nil
 	}
 	f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
 		mu.Lock()
 		defer mu.Unlock()
-		if first := issued[a.header.Get("Authorization")[len("Bearer "):]]; first.IsZero() || at.now().Sub(first) > life {
+		if first := issued[a.header.Get("Authorization")[len("Bearer "):]]; first.IsZero() || at.Now().Sub(first) > life {
 			refused++
 			w.WriteHeader(http.StatusUnauthorized)
 			return true
 		}
 		return false
 	})
-	r := run(t, Config{URL: f.url(), Tokens: v, Name: "test", Now: at.now})
+	r := run(t, Config{URL: f.url(), Tokens: v, Name: "test", Now: at.Now})
 	r.hello("{}")
-	end := at.now().Add(10 * life)
+	end := at.Now().Add(10 * life)
 	notices := 0
-	for i := 0; at.now().Before(end); i++ {
-		at.add(5 * time.Second)
+	for i := 0; at.Now().Before(end); i++ {
+		at.Advance(5 * time.Second)
 		if i%60 == 20 {
-			at.add(life) // nobody has called for that long
+			at.Advance(life) // nobody has called for that long
 		}
 		r.send(call1(fmt.Sprint(i), "x"))
 		line := r.next()

@@ -10,11 +10,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/mcp-credential/mcp-credential/internal/requires"
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
 
 var keyRoles = map[string]func([]string) error{
@@ -31,7 +30,7 @@ func playSession(args []string) error {
 	if err != nil {
 		return err
 	}
-	env := append([]string{roleVariable + "=" + args[0]}, os.Environ()...)
+	env := append([]string{testsupport.RoleVariable(args[0])}, os.Environ()...)
 	return syscall.Exec(exe, append([]string{exe}, args[1:]...), env)
 }
 
@@ -74,33 +73,12 @@ func playQuota(args []string) error {
 
 // playSeccomp lives under a filter that refuses the keyring's system calls with EPERM, as Docker's default does.
 func playSeccomp([]string) error {
-	if err := refuseKeyrings(); err != nil {
+	if err := testsupport.RefuseKeyrings(); err != nil {
 		return err
 	}
 	keys := SystemKeys("0123456789abcdef")
 	_, get := keys.Get(signInA)
 	fmt.Println(get, "/", keys.Put(signInA, []byte("key"), time.Minute), "/", keys.Drop(signInA), "/", keys.Tier())
-	return nil
-}
-
-func refuseKeyrings() error {
-	load := unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS}
-	program := []unix.SockFilter{load}
-	for _, call := range []uint32{unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL} {
-		program = append(program,
-			unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: call, Jf: 1},
-			unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)})
-	}
-	program = append(program, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})
-	runtime.LockOSThread()
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		return err
-	}
-	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
-	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&filter)))
-	if errno != 0 {
-		return errno
-	}
 	return nil
 }
 
@@ -110,7 +88,7 @@ func kernel(t *testing.T) (homeID string, keys kernelKeys) {
 	homeID = newDir(t).ID
 	keys = kernelKeys{homeID: homeID, now: time.Now}
 	if keys.Tier() == noTier {
-		requires.Part(t, "a kernel keyring")
+		testsupport.Missing(t, "a kernel keyring")
 	}
 	t.Cleanup(func() { _ = keys.Drop(signInA) })
 	return homeID, keys
@@ -128,7 +106,7 @@ func TestKeysReachAFreshSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unlink(serial, unix.KEY_SPEC_USER_KEYRING)
-	if err := played(t, "session", "get", home, signInB).Run(); err == nil {
+	if err := testsupport.Role(t, "session", "get", home, signInB).Run(); err == nil {
 		t.Error("the session is not fresh")
 	}
 }
@@ -185,7 +163,7 @@ func TestKernelTimeout(t *testing.T) {
 func TestFullQuota(t *testing.T) {
 	home, _ := kernel(t)
 	if os.Getuid() != 0 {
-		requires.Part(t, "root: become another user")
+		testsupport.Missing(t, "root: become another user")
 	}
 	if got := output(t, "quota", home); got != ErrNoTier.Error() {
 		t.Errorf("got %q, want %q", got, ErrNoTier)

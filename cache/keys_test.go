@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
 
 func TestMemoryKeys(t *testing.T) {
@@ -64,12 +66,12 @@ func missing(t *testing.T, keys Keys, id string) {
 
 // testKeys is the contract of Keys. open returns an empty one.
 func testKeys(t *testing.T, open func(*testing.T, func() time.Time) Keys) {
-	for name, test := range map[string]func(*testing.T, Keys, *clock){
+	for name, test := range map[string]func(*testing.T, Keys, *testsupport.Clock){
 		"put and drop": keysPutAndDrop, "ends": keysEnd, "never shortened": keysNeverShortened,
 		"replaced": keysReplaced, "bounds": keysBounds, "at once": keysAtOnce,
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newClock()
+			c := testsupport.NewClock()
 			keys := open(t, c.Now)
 			t.Cleanup(func() { _, _ = keys.Drop(signInA), keys.Drop(signInB) })
 			test(t, keys, c)
@@ -77,7 +79,7 @@ func testKeys(t *testing.T, open func(*testing.T, func() time.Time) Keys) {
 	}
 }
 
-func keysPutAndDrop(t *testing.T, keys Keys, _ *clock) {
+func keysPutAndDrop(t *testing.T, keys Keys, _ *testsupport.Clock) {
 	if tier := keys.Tier(); tier == "" || tier == noTier {
 		t.Errorf("tier %q", tier)
 	}
@@ -102,49 +104,49 @@ func keysPutAndDrop(t *testing.T, keys Keys, _ *clock) {
 	found(t, keys, signInA, "again")
 }
 
-func keysEnd(t *testing.T, keys Keys, c *clock) {
+func keysEnd(t *testing.T, keys Keys, c *testsupport.Clock) {
 	put(t, keys, signInA, "a", time.Minute)
-	c.advance(59 * time.Second)
+	c.Advance(59 * time.Second)
 	found(t, keys, signInA, "a")
-	c.advance(2 * time.Second)
+	c.Advance(2 * time.Second)
 	missing(t, keys, signInA)
 }
 
-func keysNeverShortened(t *testing.T, keys Keys, c *clock) {
+func keysNeverShortened(t *testing.T, keys Keys, c *testsupport.Clock) {
 	put(t, keys, signInA, "a", time.Hour)
 	put(t, keys, signInA, "a", time.Minute)
 	put(t, keys, signInA, "a", -time.Minute)
-	c.advance(59 * time.Minute)
+	c.Advance(59 * time.Minute)
 	found(t, keys, signInA, "a")
 	put(t, keys, signInA, "a", 30*time.Minute)
-	c.advance(29 * time.Minute)
+	c.Advance(29 * time.Minute)
 	found(t, keys, signInA, "a")
-	c.advance(2 * time.Minute)
+	c.Advance(2 * time.Minute)
 	missing(t, keys, signInA)
 }
 
-func keysReplaced(t *testing.T, keys Keys, c *clock) {
+func keysReplaced(t *testing.T, keys Keys, c *testsupport.Clock) {
 	put(t, keys, signInA, "old", time.Hour)
 	put(t, keys, signInA, "new", time.Minute)
 	found(t, keys, signInA, "new")
-	c.advance(2 * time.Minute)
+	c.Advance(2 * time.Minute)
 	missing(t, keys, signInA)
 	put(t, keys, signInA, "old", time.Minute)
 	found(t, keys, signInA, "old")
 }
 
-func keysBounds(t *testing.T, keys Keys, c *clock) {
+func keysBounds(t *testing.T, keys Keys, c *testsupport.Clock) {
 	put(t, keys, signInA, "a", 0)
 	put(t, keys, signInA, "a", -time.Hour)
 	missing(t, keys, signInA)
 	put(t, keys, signInA, "a", 1<<63-1)
-	c.advance(hotLongest - time.Minute)
+	c.Advance(hotLongest - time.Minute)
 	found(t, keys, signInA, "a")
-	c.advance(2 * time.Minute)
+	c.Advance(2 * time.Minute)
 	missing(t, keys, signInA)
 }
 
-func keysAtOnce(t *testing.T, keys Keys, _ *clock) {
+func keysAtOnce(t *testing.T, keys Keys, _ *testsupport.Clock) {
 	put(t, keys, signInA, "a", time.Minute)
 	var wait sync.WaitGroup
 	for n := range 8 {

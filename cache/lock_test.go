@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
 
 var lockRoles = map[string]func([]string) error{"count": playCount, "hold": playHold}
@@ -53,7 +54,7 @@ func playHold(args []string) error {
 
 func hold(t *testing.T, path string) *exec.Cmd {
 	t.Helper()
-	cmd := played(t, "hold", path)
+	cmd := testsupport.Role(t, "hold", path)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +89,7 @@ func TestProcessesCountUnderTheLock(t *testing.T) {
 	}
 	done := make(chan error, processes)
 	for range processes {
-		cmd := played(t, "count", path, counter, strconv.Itoa(times))
+		cmd := testsupport.Role(t, "count", path, counter, strconv.Itoa(times))
 		go func() { done <- cmd.Run() }()
 	}
 	for range processes {

@@ -2,54 +2,29 @@ package cache
 
 import (
 	"bytes"
+	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/home"
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
 
-// roleVariable names what a re-executed test binary does; its arguments are the role's own.
-const (
-	roleVariable = "CACHE_TEST_ROLE"
-	patience     = 10 * time.Second
-)
+const patience = 10 * time.Second
 
 func TestMain(m *testing.M) {
-	role := os.Getenv(roleVariable)
-	if role == "" {
-		os.Exit(m.Run())
-	}
-	play, ok := lockRoles[role]
-	if !ok {
-		play = keyRoles[role]
-	}
-	if err := play(os.Args[1:]); err != nil {
-		os.Stderr.WriteString(err.Error())
-		os.Exit(1)
-	}
-}
-
-// played returns the command that plays a role in another process.
-func played(t *testing.T, role string, args ...string) *exec.Cmd {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(exe, args...)
-	cmd.Env = append(os.Environ(), roleVariable+"="+role, "GORACE=atexit_sleep_ms=0") // else each exit takes a second under -race
-	return cmd
+	roles := maps.Clone(lockRoles)
+	maps.Copy(roles, keyRoles)
+	os.Exit(testsupport.Run(m, os.Stderr, roles))
 }
 
 // output runs a role to its end and returns what it prints.
 func output(t *testing.T, role string, args ...string) string {
 	t.Helper()
-	cmd := played(t, role, args...)
+	cmd := testsupport.Role(t, role, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -67,26 +42,6 @@ func until(cond func() bool) bool {
 		}
 	}
 	return false
-}
-
-// clock is a time that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func newClock() *clock { return &clock{now: time.Now()} }
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
 }
 
 const (
@@ -113,9 +68,9 @@ func newDir(t testing.TB) home.Dir {
 }
 
 // newStore returns a store with keys in memory and a clock that moves both.
-func newStore(t testing.TB) (*Store, *clock) {
+func newStore(t testing.TB) (*Store, *testsupport.Clock) {
 	t.Helper()
-	c := newClock()
+	c := testsupport.NewClock()
 	s := Open(newDir(t), newMemoryKeys(c.Now))
 	s.now = c.Now
 	return s, c

@@ -35,7 +35,7 @@ func TestKeepThenToken(t *testing.T) {
 func TestWithoutAHotKey(t *testing.T) {
 	s, c := newStore(t)
 	keep(t, s, dataKey(1), signInA, token1, sample("one", c.Now(), time.Hour))
-	c.advance(time.Hour + 2*time.Second)
+	c.Advance(time.Hour + 2*time.Second)
 	if _, err := s.Token(signInA, token1); !errors.Is(err, ErrNoKey) {
 		t.Fatalf("%v", err)
 	}
@@ -57,11 +57,11 @@ func TestKeyStaysHotForTheLongestToken(t *testing.T) {
 		for i, id := range []string{token1, token2} {
 			keep(t, s, dataKey(1), signInA, id, sample("t", c.Now(), lives[i]))
 		}
-		c.advance(59 * time.Minute)
+		c.Advance(59 * time.Minute)
 		if _, err := s.Token(signInA, token1); err != nil {
 			t.Errorf("%v: %v", lives, err)
 		}
-		c.advance(2 * time.Minute)
+		c.Advance(2 * time.Minute)
 		if _, err := s.Token(signInA, token1); !errors.Is(err, ErrNoKey) {
 			t.Errorf("%v: hot for ever: %v", lives, err)
 		}
@@ -73,11 +73,11 @@ func TestKeyStaysHotForAWhileWithoutAnExpiry(t *testing.T) {
 	token := sample("t", c.Now(), time.Hour)
 	token.Expiry = time.Time{}
 	keep(t, s, dataKey(1), signInA, token1, token)
-	c.advance(hotUnknown - time.Minute)
+	c.Advance(hotUnknown - time.Minute)
 	if _, err := s.Token(signInA, token1); err != nil {
 		t.Error(err)
 	}
-	c.advance(2 * time.Minute)
+	c.Advance(2 * time.Minute)
 	if _, err := s.Token(signInA, token1); !errors.Is(err, ErrNoKey) {
 		t.Error(err)
 	}

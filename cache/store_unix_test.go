@@ -10,7 +10,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/internal/atomicfile"
 
-	"github.com/mcp-credential/mcp-credential/internal/requires"
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
 
 func TestExposedAndForeignTokenFiles(t *testing.T) {
@@ -31,7 +31,7 @@ func TestExposedAndForeignTokenFiles(t *testing.T) {
 
 func TestForeignTokenFile(t *testing.T) {
 	if os.Geteuid() != 0 {
-		requires.Part(t, "root: give a file away")
+		testsupport.Missing(t, "root: give a file away")
 	}
 	unusable(t, func(path string) error { return os.Chown(path, 65534, 65534) }, atomicfile.ErrForeign)
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/mcp-credential/mcp-credential/internal/requires"
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
 
 // clone is a git that clones this checkout, wherever it is told to clone from.
@@ -26,7 +26,7 @@ func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		requires.Part(t, name)
+		testsupport.Missing(t, name)
 	}
 	return path
 }

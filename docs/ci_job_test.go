@@ -21,7 +21,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld/entra"
 
-	"github.com/mcp-credential/mcp-credential/internal/requires"
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
 
 // job is a machine of a CI system: the product, a clone of this checkout to install from, and a strict Entra ID.
@@ -59,7 +59,7 @@ func TestMain(m *testing.M) {
 func newJob(t *testing.T) *job {
 	t.Helper()
 	if _, err := exec.LookPath("bash"); err != nil {
-		requires.Part(t, "bash")
+		testsupport.Missing(t, "bash")
 	}
 	bin, err := programs()
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld/entra"
 
-	"github.com/mcp-credential/mcp-credential/internal/requires"
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
 
 func TestGitHubExample(t *testing.T) {
@@ -158,7 +158,7 @@ func TestWhoseTokenItIs(t *testing.T) {
 func TestMachineRefreshAhead(t *testing.T) {
 	j := newJob(t)
 	if !keeps() {
-		requires.Part(t, "kernel keyring")
+		testsupport.Missing(t, "kernel keyring")
 	}
 	args := j.service()
 	j.world.Set(func(k *entra.Knobs) { k.Token = map[string]any{"refresh_in": 1} })

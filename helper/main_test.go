@@ -14,23 +14,18 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/home"
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
 
 // A re-executed test binary is another process in the same home: its arguments are the home, the time and what it does.
-const (
-	roleVariable = "HELPER_TEST_ROLE"
-	patience     = 10 * time.Second
-)
+const patience = 10 * time.Second
 
 func TestMain(m *testing.M) {
-	role := os.Getenv(roleVariable)
-	if role == "" {
-		os.Exit(m.Run())
+	roles := map[string]func([]string) error{}
+	for _, role := range []string{"fleeting", "terminal", "launched", "claim launched", "claim here"} {
+		roles[role] = func(args []string) error { return play(role, args[0], args[1]) }
 	}
-	if err := play(role, os.Args[1], os.Args[2]); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	os.Exit(testsupport.Run(m, os.Stderr, roles))
 }
 
 // play does what the role says, tells when a person is asked or how the claim went, and stays until its stdin ends.
@@ -79,12 +74,7 @@ type other struct {
 // another starts a process in the rig's home.
 func (r *rig) another(role string) *other {
 	r.t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	o := &other{Cmd: exec.Command(exe, r.Dir.Path, strconv.FormatInt(r.now.Unix(), 10))}
-	o.Env = append(os.Environ(), roleVariable+"="+role, "GORACE=atexit_sleep_ms=0")
+	o := &other{Cmd: testsupport.Role(r.t, role, r.Dir.Path, strconv.FormatInt(r.now.Unix(), 10))}
 	o.Stderr = os.Stderr
 	out, err := o.StdoutPipe()
 	if err == nil {

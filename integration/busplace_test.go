@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"testing"
 
-	"github.com/mcp-credential/mcp-credential/internal/requires"
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
 
 // busPlace returns where systemd keeps the session bus of this user, with its folder made for the time of the test. A
@@ -21,11 +21,11 @@ func busPlace(t *testing.T) string {
 	dir := filepath.Join("/run/user", strconv.Itoa(os.Geteuid()))
 	socket := filepath.Join(dir, "bus")
 	if _, err := os.Lstat(socket); !errors.Is(err, fs.ErrNotExist) {
-		requires.Part(t, "a place for a bus of its own: "+socket+" is taken")
+		testsupport.Missing(t, "a place for a bus of its own: "+socket+" is taken")
 	}
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		if err := os.Mkdir(dir, 0o700); err != nil {
-			requires.Part(t, "the right to make "+dir)
+			testsupport.Missing(t, "the right to make "+dir)
 		}
 		t.Cleanup(func() { _ = os.Remove(dir) })
 	}

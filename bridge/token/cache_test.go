@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -12,25 +11,8 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/discovery"
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
-
-// clock is a time of day that a test moves.
-type clock struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
 
 // answers is a Source: a function of what is needed and of how many questions there have been.
 type answers struct {
@@ -45,10 +27,10 @@ func (a *answers) Token(_ context.Context, n Need) (credential.Token, error) {
 func (a *answers) asked() int { return int(a.count.Load()) }
 
 // newCache returns a Cache of a, on a clock that stands still, and the tokens that have arrived, by their number.
-func newCache(t *testing.T, a *answers) (*Cache, *clock, chan bool) {
-	at, arrived := &clock{at: time.Now()}, make(chan bool, 100)
+func newCache(t *testing.T, a *answers) (*Cache, *testsupport.Clock, chan bool) {
+	at, arrived := testsupport.NewClock(), make(chan bool, 100)
 	return NewCache(t.Context(), Config{
-		Source: a, Now: at.now, Retry: time.Millisecond, Arrived: func(replaced bool) { arrived <- replaced }, Last: func(credential.Token) {},
+		Source: a, Now: at.Now, Retry: time.Millisecond, Arrived: func(replaced bool) { arrived <- replaced }, Last: func(credential.Token) {},
 	}), at, arrived
 }
 
@@ -73,9 +55,9 @@ func poll(t *testing.T, c *Cache) time.Duration {
 // While a refresh brings nothing the looks for it become rare, and quick again with the next token.
 func TestPaceInTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var at *clock
+		var at *testsupport.Clock
 		text := "t"
-		v := &answers{give: func(Need, int) (credential.Token, error) { return due(text, at.now()), nil }}
+		v := &answers{give: func(Need, int) (credential.Token, error) { return due(text, at.Now()), nil }}
 		c, at, _ := newCache(t, v)
 		poll(t, c)
 		slow := []time.Duration{250, 500, 1000, 2000, 4000, 8000, 16000, 20000, 20000}
@@ -87,7 +69,7 @@ func TestPaceInTheWindow(t *testing.T) {
 			if poll(t, c); v.asked() != asked {
 				t.Fatalf("look %d does not rest", i)
 			}
-			at.add(want * time.Millisecond)
+			at.Advance(want * time.Millisecond)
 		}
 		text = "new"
 		poll(t, c)
@@ -112,7 +94,7 @@ func TestPaceWithoutToken(t *testing.T) {
 				if v.asked() != i+1 {
 					t.Fatalf("asked %d times in second %d", v.asked(), i)
 				}
-				at.add(unneededPause / 2)
+				at.Advance(unneededPause / 2)
 			}
 		}
 	})
@@ -127,7 +109,7 @@ func TestPaceAfterTheEnd(t *testing.T) {
 		var got time.Duration
 		for range 8 {
 			got = poll(t, c)
-			at.add(got)
+			at.Advance(got)
 		}
 		if got != intervalLeast {
 			t.Errorf("it rests %s", got)

@@ -5,7 +5,7 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/mcp-credential/mcp-credential/internal/requires"
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
 
 // TestLinuxScripts runs what needs mounts, foreign files or a terminal of its own.
@@ -18,6 +18,6 @@ func TestLinuxScripts(t *testing.T) {
 func need(t *testing.T, cmd *exec.Cmd, what string) {
 	t.Helper()
 	if out, err := cmd.CombinedOutput(); err != nil {
-		requires.Part(t, fmt.Sprintf("%s: %v: %s", what, err, out))
+		testsupport.Missing(t, fmt.Sprintf("%s: %v: %s", what, err, out))
 	}
 }

@@ -69,7 +69,7 @@ var layout = map[string][]string{
 	"docs":                             {},
 	"integration":                      {},
 	"internal/archtest":                {},
-	"internal/requires":                {},
+	"internal/testsupport":             {sys},
 	"internal/fakeworld":               {"credential", "internal/webclient"},
 	"internal/fakeworld/cmd/fakeworld": {"internal/fakeworld", "internal/fakeworld/entra", "internal/fakeworld/mcpserver"},
 	"internal/fakeworld/entra":         {"internal/fakeworld"},

@@ -9,14 +9,14 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/mcp-credential/mcp-credential/internal/requires"
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
 
 // A full disk keeps the old file and no temporary one.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		requires.Part(t, "root: mount a small tmpfs")
+		testsupport.Missing(t, "root: mount a small tmpfs")
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
 	path := filepath.Join(dir, "file")
@@ -39,7 +39,7 @@ func TestFullDisk(t *testing.T) {
 func TestPreparedOnAFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		requires.Part(t, "root: mount a small tmpfs")
+		testsupport.Missing(t, "root: mount a small tmpfs")
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
 	path := filepath.Join(dir, "file")
@@ -62,7 +62,7 @@ func TestPreparedOnAFullDisk(t *testing.T) {
 func TestReadOnlyDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		requires.Part(t, "root: mount a small tmpfs")
+		testsupport.Missing(t, "root: mount a small tmpfs")
 	}
 	t.Cleanup(func() { _ = syscall.Unmount(dir, 0) })
 	path := filepath.Join(dir, "file")

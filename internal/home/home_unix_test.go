@@ -10,7 +10,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/credential"
 
-	"github.com/mcp-credential/mcp-credential/internal/requires"
+	"github.com/mcp-credential/mcp-credential/internal/testsupport"
 )
 
 func TestCheckWantsExactly0700(t *testing.T) {
@@ -108,7 +108,7 @@ func TestSymlinksThatLeadAstray(t *testing.T) {
 
 func TestSymlinkOfAnotherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
-		requires.Part(t, "root: give a symlink away")
+		testsupport.Missing(t, "root: give a symlink away")
 	}
 	root := t.TempDir()
 	link := filepath.Join(root, "link")
