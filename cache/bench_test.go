@@ -31,7 +31,7 @@ func benchmarkWarm(b *testing.B, servers int) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		plant(b, s.pointerPath(q), data)
+		plant(b, pointerPath(s.dir, q), data)
 	}
 	keep(b, s, dataKey(1), signInA, token1, sample(strings.Repeat("x", 1500), time.Now(), time.Hour))
 	for b.Loop() {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/home"
 )
 
 const (
@@ -36,7 +37,7 @@ func (s *Store) Lookup(q credential.Query) (Pointer, error) {
 	if q.OriginOf {
 		return Pointer{}, ErrMiss
 	}
-	p, err := readPointer(s.pointerPath(q))
+	p, err := readPointer(pointerPath(s.dir, q))
 	if err == nil && p.URL != q.URL {
 		return Pointer{}, ErrMiss
 	}
@@ -53,7 +54,7 @@ func (s *Store) Point(q credential.Query, p Pointer) error {
 	if err != nil {
 		return err
 	}
-	return write(s.pointerPath(q), data, maxPointer)
+	return write(pointerPath(s.dir, q), data, maxPointer)
 }
 
 // Unpoint removes the pointers for which drop returns true, and those that cannot be read.
@@ -75,8 +76,8 @@ func (s *Store) Unpoint(drop func(Pointer) bool) error {
 	return failed
 }
 
-func (s *Store) pointerPath(q credential.Query) string {
-	return s.dir.File(pointerFolder, questionID(q))
+func pointerPath(dir home.Dir, q credential.Query) string {
+	return dir.File(pointerFolder, questionID(q))
 }
 
 // questionID names a question: 32 hexadecimal digits of a hash over its parts, each with its length in front, because

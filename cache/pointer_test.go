@@ -63,7 +63,7 @@ func TestAPointerOfAnotherURLMisses(t *testing.T) {
 	theirs := credential.Query{URL: "https://evil.example/mcp"}
 	point(t, s, theirs, Pointer{SignIn: signInA, TokenID: token1})
 	mine := credential.Query{URL: server}
-	if err := os.Rename(s.pointerPath(theirs), s.pointerPath(mine)); err != nil {
+	if err := os.Rename(pointerPath(s.dir, theirs), pointerPath(s.dir, mine)); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := s.Lookup(mine); !errors.Is(err, ErrMiss) {
@@ -83,7 +83,7 @@ func TestDamagedPointers(t *testing.T) {
 		fields(server, signInA, token1, "0", "0", "") + "\xff",
 	} {
 		point(t, s, q, pointer)
-		if err := os.WriteFile(s.pointerPath(q), []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(pointerPath(s.dir, q), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := s.Lookup(q); !errors.Is(err, ErrDamaged) || got != (Pointer{}) {
@@ -116,10 +116,10 @@ func TestUnpoint(t *testing.T) {
 	point(t, s, a, pointer)
 	point(t, s, b, Pointer{SignIn: signInB, TokenID: token1})
 	point(t, s, c, pointer)
-	if err := os.WriteFile(s.pointerPath(c), []byte("damaged"), 0o600); err != nil {
+	if err := os.WriteFile(pointerPath(s.dir, c), []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	temp := filepath.Join(filepath.Dir(s.pointerPath(a)), ".x.1.tmp")
+	temp := filepath.Join(filepath.Dir(pointerPath(s.dir, a)), ".x.1.tmp")
 	if err := os.WriteFile(temp, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +147,7 @@ func TestAThousandPointers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		plant(t, s.pointerPath(q), data)
+		plant(t, pointerPath(s.dir, q), data)
 	}
 	for n := range 1000 {
 		p, err := s.Lookup(credential.Query{URL: server + "/" + strconv.Itoa(n)})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/state"
 )
 
 func TestUnknownServerTouchesNothing(t *testing.T) {
@@ -262,7 +263,7 @@ func TestPromptBudgetIsSharedAndGivenBack(t *testing.T) {
 	if err := r.Offer(t.Context(), Login{URL: testServer}); err != nil {
 		t.Fatal(err)
 	}
-	if r.Records.InCooldown(limitOf(r.Helper, r.query()).name, r.now, credential.PromptRest) {
+	if (state.Cooldowns{Records: r.Records}).Active(limitOf(r.Helper, r.query()).name, r.now, credential.PromptRest) {
 		t.Error("a finished sign-in keeps its offerLimit")
 	}
 	got, err := r.Get(t.Context(), ask)

@@ -307,5 +307,5 @@ func (h *Helper) Notice(q credential.Query) string {
 	if err != nil {
 		return ""
 	}
-	return h.Records.TakeNotice(s.signIn.ID)
+	return state.Notices{Records: h.Records}.Take(s.signIn.ID)
 }

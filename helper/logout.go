@@ -213,7 +213,7 @@ func (h logouts) dropSignIn(ctx context.Context, id string) error {
 		return err
 	}
 	err = h.Cache.Forget(id)
-	h.Records.EndCooldown(startMark(id))
+	state.Cooldowns{Records: h.Records}.End(startMark(id))
 	kc, kerr := h.Keychain(ctx, si.Keychain)
 	if kerr == nil {
 		kerr = kc.Delete(ctx, id)

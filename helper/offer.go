@@ -37,7 +37,7 @@ func (h offers) offer(ctx context.Context, s resolved, a Ask, cause error) (cred
 			return credential.Token{}, fail(credential.Prompting, a.Query.URL, "a sign-in for "+a.Query.URL+" was offered less than "+credential.PromptRest.String()+" ago")
 		}
 		h.Trace("prompt: waiting for the sign-in that another process offers")
-		if t, err := h.awaitSignIn(ctx, a, s, h.Records.Failure); !errors.Is(err, errLost) {
+		if t, err := h.awaitSignIn(ctx, a, s, state.Notices{Records: h.Records}.Failure); !errors.Is(err, errLost) {
 			return t, err
 		}
 	}
@@ -60,7 +60,7 @@ func (h offers) makeOffer(ctx context.Context, s resolved, a Ask, held *cache.He
 		b.withdraw(nil)
 		return credential.Token{}, credential.Fail(credential.Internal, "cannot start the sign-in process", err)
 	}
-	t, err := h.awaitSignIn(ctx, a, s, h.Records.TakeFailure)
+	t, err := h.awaitSignIn(ctx, a, s, state.Notices{Records: h.Records}.TakeFailure)
 	if errors.Is(err, errLost) {
 		err = cause
 	}
@@ -103,13 +103,13 @@ func (h offers) ask(ctx context.Context, l Login, fleeting bool) error {
 		return err
 	}
 	if err != nil {
-		_ = h.Records.PutFailure(b.name, *newFailure(h.Now(), err))
+		_ = state.Notices{Records: h.Records}.PutFailure(b.name, *newFailure(h.Now(), err))
 	}
 	switch {
 	case err == nil || !who.Asked():
-		h.Records.EndCooldown(b.name)
+		state.Cooldowns{Records: h.Records}.End(b.name)
 	case fleeting:
-		_, _ = h.Records.StartCooldown(b.name, began, credential.PromptRest)
+		_, _ = state.Cooldowns{Records: h.Records}.Start(b.name, began, credential.PromptRest)
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/state"
 )
 
 type outcome struct {
@@ -124,10 +125,10 @@ func TestFleetingOfferLeavesNoCooldown(t *testing.T) {
 		if _, err := r.Get(ctx, Ask{Query: r.query(), Prompt: true, Terminal: true, Fleeting: true}); err == nil {
 			t.Fatalf("%s: no error", what)
 		}
-		if r.Records.InCooldown(name, r.now, credential.PromptRest) {
+		if (state.Cooldowns{Records: r.Records}).Active(name, r.now, credential.PromptRest) {
 			t.Errorf("%s: a cooldown", what)
 		}
-		_, failed := r.Records.TakeFailure(name)
+		_, failed := state.Notices{Records: r.Records}.TakeFailure(name)
 		if ended := what == "ended"; failed == ended {
 			t.Errorf("%s: it has left a failure: %v", what, failed)
 		}
@@ -183,7 +184,7 @@ func TestLaunchedOfferIsOpenFromTheLaunchOn(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- r.Offer(t.Context(), Login{URL: testServer}) }()
 	soon(t, began)
-	if !b.busy(t.Context()) || r.Records.InCooldown(startMark(b.name), r.now, time.Hour) {
+	if !b.busy(t.Context()) || (state.Cooldowns{Records: r.Records}).Active(startMark(b.name), r.now, time.Hour) {
 		t.Error("the lock has not taken the place of the mark")
 	}
 	wantKind(t, r.Offer(t.Context(), Login{URL: testServer}), credential.StillRefreshing) // a second process, however it came up
@@ -207,7 +208,7 @@ func TestLaunchedOfferThatNeverComesUp(t *testing.T) {
 	r.now = r.now.Add(credential.PromptRest)
 	r.Launch = func(...string) error { return errors.New("no processes left") }
 	wantKind(t, soon(t, r.start(Ask{})).err, credential.Internal)
-	if b.busy(t.Context()) || r.Records.InCooldown(b.name, r.now, credential.PromptRest) {
+	if b.busy(t.Context()) || (state.Cooldowns{Records: r.Records}).Active(b.name, r.now, credential.PromptRest) {
 		t.Error("an offer that could not be launched has used up the offerLimit")
 	}
 }
@@ -222,7 +223,7 @@ func TestSignInBeforeTheClaim(t *testing.T) {
 		a.Query, a.Prompt = r.query(), true
 		got, err := offers{r.Helper}.offer(t.Context(), s, a, cause)
 		wantAccess(t, got, err, "access-1")
-		if b := limitOf(r.Helper, a.Query); b.busy(t.Context()) || r.Records.InCooldown(b.name, r.now, credential.PromptRest) {
+		if b := limitOf(r.Helper, a.Query); b.busy(t.Context()) || (state.Cooldowns{Records: r.Records}).Active(b.name, r.now, credential.PromptRest) {
 			t.Errorf("%+v: the right was not given back", a)
 		}
 	}

@@ -50,16 +50,16 @@ func (b offerLimit) claim(ctx context.Context, a Ask) (*cache.Held, offerState, 
 	if err != nil || how != available {
 		return nil, how, err
 	}
-	b.records.TakeFailure(b.name) // of an earlier offer that nobody waited for
+	state.Notices{Records: b.records}.TakeFailure(b.name) // of an earlier offer that nobody waited for
 	if !a.Fleeting {
-		_, err = b.records.StartCooldown(b.name, b.now(), credential.PromptRest)
+		_, err = state.Cooldowns{Records: b.records}.Start(b.name, b.now(), credential.PromptRest)
 	}
 	if a.Terminal && err == nil {
 		return held, available, nil
 	}
 	defer held.Release()
 	if err == nil {
-		_, err = b.records.StartCooldown(startMark(b.name), b.now(), credential.OfferStart)
+		_, err = state.Cooldowns{Records: b.records}.Start(startMark(b.name), b.now(), credential.OfferStart)
 	}
 	return nil, available, err
 }
@@ -70,7 +70,7 @@ func (b offerLimit) gate(ctx context.Context) (*cache.Held, error) {
 
 // look tells the offerState, and hands out the lock where that is available. The caller holds the gate.
 func (b offerLimit) look() (*cache.Held, offerState, error) {
-	if b.records.InCooldown(startMark(b.name), b.now(), credential.OfferStart) { // before the lock: it is taken before the mark goes
+	if (state.Cooldowns{Records: b.records}).Active(startMark(b.name), b.now(), credential.OfferStart) { // before the lock: it is taken before the mark goes
 		return nil, open, nil
 	}
 	path, err := b.records.LockPath(b.name)
@@ -81,7 +81,7 @@ func (b offerLimit) look() (*cache.Held, offerState, error) {
 	if err != nil || !free {
 		return nil, open, err
 	}
-	if b.records.InCooldown(b.name, b.now(), credential.PromptRest) {
+	if (state.Cooldowns{Records: b.records}).Active(b.name, b.now(), credential.PromptRest) {
 		return nil, paused, held.Release()
 	}
 	return held, available, nil
@@ -105,15 +105,15 @@ func (b offerLimit) busy(ctx context.Context) bool {
 func (b offerLimit) begin(ctx context.Context) (*cache.Held, error) {
 	held, err := b.lock(ctx, b.name)
 	if err == nil {
-		b.records.EndCooldown(startMark(b.name))
+		state.Cooldowns{Records: b.records}.End(startMark(b.name))
 	}
 	return held, err
 }
 
 // withdraw undoes a claim of which no person has seen anything. held is nil where the claim was for another process.
 func (b offerLimit) withdraw(held *cache.Held) {
-	b.records.EndCooldown(b.name)
-	b.records.EndCooldown(startMark(b.name))
+	state.Cooldowns{Records: b.records}.End(b.name)
+	state.Cooldowns{Records: b.records}.End(startMark(b.name))
 	if held != nil {
 		_ = held.Release()
 	}

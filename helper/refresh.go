@@ -205,7 +205,7 @@ func completed(s resolved, t credential.Token) credential.Token {
 // record. saved is what went wrong with the keychain, if anything.
 func (h refreshes) refreshed(s resolved, room reservations, answer credential.Answer, key credential.Secret, saved error, r Renewal) error {
 	t := answer.Token
-	_ = h.Records.Notice(s.signIn.ID, "Refreshed MCP sign-in for "+s.server.Name) // first: who waits for the token looks for it
+	_ = state.Notices{Records: h.Records}.Put(s.signIn.ID, "Refreshed MCP sign-in for "+s.server.Name) // first: who waits for the token looks for it
 	cached := room.token.Put(key, t)
 	if cached == nil {
 		cached = noTier(h.Cache.Heat(s.signIn.ID, key, t.Expiry))
@@ -231,7 +231,7 @@ func (h refreshes) refreshed(s resolved, room reservations, answer credential.An
 	if err := errors.Join(cached, saved); err != nil {
 		si.LastError = newFailure(h.Now(), err)
 	}
-	h.Records.EndCooldown(startMark(si.Work())) // a server that refuses this very token is asked for another one without delay
+	state.Cooldowns{Records: h.Records}.End(startMark(si.Work())) // a server that refuses this very token is asked for another one without delay
 	return errors.Join(cached, h.Records.PutSignIn(si.Merged(false)))
 }
 

@@ -119,7 +119,7 @@ func restarts(records state.Records, si state.SignIn, now time.Time) (bool, erro
 	if ended(si, now) {
 		pause = offerRest
 	}
-	return records.StartCooldown(startMark(si.Work()), now, pause)
+	return state.Cooldowns{Records: records}.Start(startMark(si.Work()), now, pause)
 }
 
 // offerRest is short, because the caller that takes the right may be one that asks nobody; the cooldown of offers is kept

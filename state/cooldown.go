@@ -10,10 +10,13 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/atomicfile"
 )
 
-// StartCooldown sets the mark name to now and reports true, unless it was set less than rest ago: then it reports false. A mark
+// Cooldowns are marks that many processes see, each good for a while.
+type Cooldowns struct{ Records }
+
+// Start sets the mark name to now and reports true, unless it was set less than rest ago: then it reports false. A mark
 // in the future (the clock went back) counts as old. The caller holds the lock that guards the mark.
-func (b Records) StartCooldown(name string, now time.Time, rest time.Duration) (bool, error) {
-	if b.InCooldown(name, now, rest) {
+func (b Cooldowns) Start(name string, now time.Time, rest time.Duration) (bool, error) {
+	if b.Active(name, now, rest) {
 		return false, nil
 	}
 	path := b.Dir.File("marks", name)
@@ -30,8 +33,8 @@ func (b Records) StartCooldown(name string, now time.Time, rest time.Duration) (
 	return true, nil
 }
 
-// InCooldown reports whether the mark was set less than rest before now.
-func (b Records) InCooldown(name string, now time.Time, rest time.Duration) bool {
+// Active reports whether the mark was set less than rest before now.
+func (b Cooldowns) Active(name string, now time.Time, rest time.Duration) bool {
 	info, err := os.Stat(b.Dir.File("marks", name))
 	if err != nil {
 		return false
@@ -40,44 +43,8 @@ func (b Records) InCooldown(name string, now time.Time, rest time.Duration) bool
 	return age >= 0 && age < rest
 }
 
-// EndCooldown removes the mark.
-func (b Records) EndCooldown(name string) { _ = os.Remove(b.Dir.File("marks", name)) }
-
-// Notice leaves one sentence for the next get of the sign-in that was asked to tell (--notify).
-func (b Records) Notice(signIn, text string) error {
-	return b.write(text, "notices", signIn+".json")
-}
-
-// TakeNotice returns the sentence and removes it; of many callers one gets it. Without one it returns "".
-func (b Records) TakeNotice(signIn string) string {
-	text, _ := take[string](b, signIn)
-	return text
-}
-
-// PutFailure leaves how an offered sign-in ended for the process that waits for it.
-func (b Records) PutFailure(name string, f Failure) error {
-	return b.write(f, "notices", name+".json")
-}
-
-// Failure returns what PutFailure left, and leaves it to whoever takes it.
-func (b Records) Failure(name string) (Failure, bool) {
-	var f Failure
-	return f, b.read(&f, "notices", name+".json") == nil
-}
-
-// TakeFailure returns what PutFailure left and removes it; of many callers one gets it.
-func (b Records) TakeFailure(name string) (Failure, bool) { return take[Failure](b, name) }
-
-// take renames before it reads, so that of many takers one succeeds.
-func take[T any](b Records, name string) (T, bool) {
-	var v T
-	from, mine := b.Dir.File("notices", name+".json"), name+".taken"
-	if os.Rename(from, b.Dir.File("notices", mine)) != nil {
-		return v, false
-	}
-	defer os.Remove(b.Dir.File("notices", mine))
-	return v, b.read(&v, "notices", mine) == nil
-}
+// End removes the mark.
+func (b Cooldowns) End(name string) { _ = os.Remove(b.Dir.File("marks", name)) }
 
 // Writable reports why nothing can be stored here: the folder is read-only or the disk is full. It writes and removes
 // as much as a refresh will need, because a refresh token must not be spent where its successor cannot be kept.

@@ -103,30 +103,30 @@ func TestMarkRests(t *testing.T) {
 		at   time.Time
 		want bool
 	}{{now, true}, {now.Add(time.Second), false}, {now.Add(time.Minute), true}, {now, true}} {
-		got, err := b.StartCooldown("m", c.at, 10*time.Second)
+		got, err := (Cooldowns{b}).Start("m", c.at, 10*time.Second)
 		if err != nil || got != c.want {
 			t.Errorf("mark %d: %v %v, want %v", i, got, err, c.want)
 		}
 	}
-	b.EndCooldown("m")
-	if b.InCooldown("m", now, time.Hour) {
+	Cooldowns{b}.End("m")
+	if (Cooldowns{b}).Active("m", now, time.Hour) {
 		t.Error("still marked")
 	}
 }
 
 func TestNoticeIsTakenOnce(t *testing.T) {
 	b := book(t)
-	if got := b.TakeNotice("s"); got != "" {
+	if got := (Notices{b}).Take("s"); got != "" {
 		t.Errorf("a notice out of nothing: %q", got)
 	}
-	if err := b.Notice("s", "refreshed"); err != nil {
+	if err := (Notices{b}).Put("s", "refreshed"); err != nil {
 		t.Fatal(err)
 	}
 	var taken atomic.Int32
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
-			if b.TakeNotice("s") == "refreshed" {
+			if (Notices{b}).Take("s") == "refreshed" {
 				taken.Add(1)
 			}
 		})
@@ -139,18 +139,18 @@ func TestNoticeIsTakenOnce(t *testing.T) {
 
 func TestFailureStaysUntilItIsTaken(t *testing.T) {
 	b, want := book(t), Failure{Kind: credential.Refused.String(), Text: "no", At: time.Now().UTC().Truncate(time.Second)}
-	if f, ok := b.Failure("offer"); ok {
+	if f, ok := (Notices{b}).Failure("offer"); ok {
 		t.Errorf("a failure out of nothing: %v", f)
 	}
-	if err := b.PutFailure("offer", want); err != nil {
+	if err := (Notices{b}).PutFailure("offer", want); err != nil {
 		t.Fatal(err)
 	}
-	for i, read := range []func(string) (Failure, bool){b.Failure, b.Failure, b.TakeFailure} {
+	for i, read := range []func(string) (Failure, bool){Notices{b}.Failure, Notices{b}.Failure, Notices{b}.TakeFailure} {
 		if f, ok := read("offer"); !ok || f != want {
 			t.Errorf("reading %d: %v %v", i, f, ok)
 		}
 	}
-	if f, ok := b.Failure("offer"); ok {
+	if f, ok := (Notices{b}).Failure("offer"); ok {
 		t.Errorf("taken, and still there: %v", f)
 	}
 }

@@ -110,7 +110,7 @@ func (c *Client) Send(call *Call) error {
 		}
 	}
 	taken := resp.StatusCode/100 == 2 || resp.StatusCode/100 == 5 && resp.StatusCode != http.StatusNotImplemented
-	if err = c.deliver(call, resp); err != nil && taken && !repeatable(call.m) {
+	if err = (delivery{c, call}).deliver(resp); err != nil && taken && !repeatable(call.m) {
 		err = uncertain{err}
 	}
 	return err

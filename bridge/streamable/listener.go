@@ -102,7 +102,7 @@ func (c *Client) listen(ctx context.Context, answered func()) {
 		case isStream(resp):
 			opened = true
 			e.continueWith(resp.Body)
-			some, _ = c.readStream(call, resp.Header, e, resp.Body)
+			some, _ = delivery{c, call}.readStream(resp.Header, e, resp.Body)
 			resp.Body.Close()
 		default:
 			discard(resp)

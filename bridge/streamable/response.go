@@ -2,7 +2,6 @@ package streamable
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"mime"
@@ -19,37 +18,43 @@ import (
 // maxErrorBody bounds the body of an answer with an error status, in bytes.
 const maxErrorBody = 1 << 20
 
+// delivery brings what the server answers to a call to the host.
+type delivery struct {
+	*Client
+	call *Call
+}
+
 // deliver brings an answer to the host: one message, or a stream of them.
-func (c *Client) deliver(call *Call, resp *http.Response) error {
+func (d delivery) deliver(resp *http.Response) error {
 	defer resp.Body.Close()
 	success := resp.StatusCode/100 == 2
 	switch {
 	case isStream(resp):
-		return c.followStream(call, resp)
+		return d.followStream(resp)
 	case resp.StatusCode == http.StatusAccepted || resp.StatusCode == http.StatusNoContent:
 		discard(resp)
-		return c.unanswered(call, "the server has accepted the request and answers nothing")
-	case len(call.Pending()) == 0 && success:
+		return d.unanswered("the server has accepted the request and answers nothing")
+	case len(d.call.Pending()) == 0 && success:
 		discard(resp)
 		return nil
 	}
-	body := jsonrpc.Buffer{Limit: c.Limit}
+	body := jsonrpc.Buffer{Limit: d.Limit}
 	if !success {
 		body.Size = min(body.Size, maxErrorBody)
 	}
 	if kind := mediaType(resp); kind != "" && !strings.Contains(kind, "json") {
-		return c.unexpected(call, resp, kind)
+		return d.unexpected(resp, kind)
 	}
 	if _, err := body.ReadFrom(resp.Body); err != nil {
-		return c.brokenOff(call.ctx, err)
+		return d.brokenOff(err)
 	}
 	if body.Len() == 0 {
-		return c.unexpected(call, resp, "an empty body")
+		return d.unexpected(resp, "an empty body")
 	}
-	if err := c.receive(call, resp.Header, body.Take(), true); err != nil {
-		return c.unexpected(call, resp, "a body of another kind")
+	if err := d.receive(resp.Header, body.Take(), true); err != nil {
+		return d.unexpected(resp, "a body of another kind")
 	}
-	return c.unanswered(call, "the server answers another question ("+resp.Status+")")
+	return d.unanswered("the server answers another question (" + resp.Status + ")")
 }
 
 func mediaType(resp *http.Response) string {
@@ -58,27 +63,27 @@ func mediaType(resp *http.Response) string {
 }
 
 // unanswered is nil where the call waits for nothing more.
-func (c *Client) unanswered(call *Call, text string) error {
-	if len(call.Pending()) == 0 {
+func (d delivery) unanswered(text string) error {
+	if len(d.call.Pending()) == 0 {
 		return nil
 	}
-	return c.fail(credential.BadAnswer, text, nil)
+	return d.fail(credential.BadAnswer, text, nil)
 }
 
 // brokenOff says how a body ended that did not end well.
-func (c *Client) brokenOff(ctx context.Context, err error) error {
+func (d delivery) brokenOff(err error) error {
 	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
+	case d.call.ctx.Err() != nil:
+		return d.call.ctx.Err()
 	case errors.Is(err, jsonrpc.ErrTooLong):
-		return c.fail(credential.BadAnswer, "the server's answer is larger than "+strconv.Itoa(c.Limit.Size>>20)+" MiB", nil)
+		return d.fail(credential.BadAnswer, "the server's answer is larger than "+strconv.Itoa(d.Limit.Size>>20)+" MiB", nil)
 	}
-	return c.fail(credential.Network, "the connection broke in the middle of the answer", nil)
+	return d.fail(credential.Network, "the connection broke in the middle of the answer", nil)
 }
 
 // receive takes one message of the server: what it means for the client first, then on to the host with it. h is the
 // header it came with; whole says that it is all there is to the answer, not one event of a stream.
-func (c *Client) receive(call *Call, h http.Header, raw []byte, whole bool) error {
+func (d delivery) receive(h http.Header, raw []byte, whole bool) error {
 	m, err := jsonrpc.Parse(raw)
 	if err != nil {
 		return err
@@ -86,23 +91,23 @@ func (c *Client) receive(call *Call, h http.Header, raw []byte, whole bool) erro
 	responses := m.Responses()
 	awaited := false
 	for _, r := range responses {
-		if to := c.callOf(call, &m, &r, whole); to != nil && to.answer(r.ID) {
+		if to := d.callOf(&m, &r, whole); to != nil && to.answer(r.ID) {
 			awaited = true
-			c.learn(to, h, &m, r)
+			d.learn(to, h, &m, r)
 			if len(to.Pending()) == 0 {
 				defer to.take()
 			}
 		}
 	}
-	c.serverRequests.note(m, call.lastSession())
+	d.serverRequests.note(m, d.call.lastSession())
 	switch {
-	case call.own && m.Kind != jsonrpc.Request && m.Kind != jsonrpc.Notification:
+	case d.call.own && m.Kind != jsonrpc.Request && m.Kind != jsonrpc.Notification:
 		return nil
 	case !awaited && (m.Kind == jsonrpc.Response || len(responses) > 0 && len(responses) == len(m.Batch)):
-		c.Log(call.String() + ": a response that nobody waits for is dropped")
+		d.Log(d.call.String() + ": a response that nobody waits for is dropped")
 		return nil
 	}
-	c.Out.Send(m.Raw)
+	d.Out.Send(m.Raw)
 	return nil
 }
 
@@ -110,15 +115,15 @@ func (c *Client) receive(call *Call, h http.Header, raw []byte, whole bool) erro
 // request is its response (MCP 2025-11-25, "Sending Messages to the Server"), whatever identifier the server gives it:
 // it gets its own back, or the host would wait for ever. On a stream that holds for an identifier that the server has
 // read into a number of too few digits; responses to other calls may come there too.
-func (c *Client) callOf(call *Call, m *jsonrpc.Message, r *jsonrpc.Message, whole bool) *Call {
-	want := call.only()
+func (d delivery) callOf(m *jsonrpc.Message, r *jsonrpc.Message, whole bool) *Call {
+	want := d.call.only()
 	switch {
 	case want != nil && want.Key() == r.ID.Key():
-		return call
+		return d.call
 	case m.Kind != jsonrpc.Response:
-		return call
+		return d.call
 	}
-	if other := c.calls.find(r.ID); other != nil {
+	if other := d.calls.find(r.ID); other != nil {
 		return other
 	}
 	switch {
@@ -135,7 +140,7 @@ func (c *Client) callOf(call *Call, m *jsonrpc.Message, r *jsonrpc.Message, whol
 		m.Raw = jsonrpc.Replace(m.Raw, r.ID, want)
 	}
 	r.ID = want
-	return call
+	return d.call
 }
 
 // sameNumber reports whether two identifiers are the same number to a reader that keeps 53 bits of it, or differ in
@@ -148,28 +153,28 @@ func sameNumber(want, got jsonrpc.ID) bool {
 }
 
 // learn takes from the answer r to a call what later requests depend on.
-func (c *Client) learn(call *Call, h http.Header, m *jsonrpc.Message, r jsonrpc.Message) {
-	if call.own {
-		call.result = r.Result
+func (d delivery) learn(to *Call, h http.Header, m *jsonrpc.Message, r jsonrpc.Message) {
+	if to.own {
+		to.result = r.Result
 	}
-	switch call.m.Method {
+	switch to.m.Method {
 	case "initialize":
 		switch {
 		case r.Result == nil:
-		case call.own:
-			call.opened = sessionOf(h, r)
+		case to.own:
+			to.opened = sessionOf(h, r)
 		default:
-			c.enter(sessionOf(h, r))
+			d.enter(sessionOf(h, r))
 		}
 	case "tools/list":
-		if call.revision >= stateless && m.Kind == jsonrpc.Response {
-			m.Raw = c.toolHeaders.learn(m.Raw, r.Result, func(tool string, why error) {
-				c.Log("the tool " + credential.Printable(tool, 80) + " is left out: " + why.Error())
+		if to.revision >= stateless && m.Kind == jsonrpc.Response {
+			m.Raw = d.toolHeaders.learn(m.Raw, r.Result, func(tool string, why error) {
+				d.Log("the tool " + credential.Printable(tool, 80) + " is left out: " + why.Error())
 			})
 		}
 	case "logging/setLevel", "resources/subscribe", "resources/unsubscribe":
-		if !call.own && r.Result != nil {
-			c.sessions.set(call.m)
+		if !to.own && r.Result != nil {
+			d.sessions.set(to.m)
 		}
 	}
 }

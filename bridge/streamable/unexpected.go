@@ -10,53 +10,53 @@ import (
 )
 
 // unexpected says what the server answered instead of MCP. Bodies stay out of it.
-func (c *Client) unexpected(call *Call, resp *http.Response, what string) error {
-	if len(call.Pending()) == 0 && !call.own && resp.StatusCode/100 == 2 {
+func (d delivery) unexpected(resp *http.Response, what string) error {
+	if len(d.call.Pending()) == 0 && !d.call.own && resp.StatusCode/100 == 2 {
 		return nil
 	}
 	answers := "the server answers " + credential.Printable(resp.Status, 60)
 	switch status := resp.StatusCode; {
 	case status/100 == 2:
-		return c.fail(credential.BadAnswer, "the server answers with "+credential.Printable(what, 60)+", not with MCP", nil)
+		return d.fail(credential.BadAnswer, "the server answers with "+credential.Printable(what, 60)+", not with MCP", nil)
 	case status/100 == 3:
-		return c.otherRedirect(resp)
+		return d.otherRedirect(resp)
 	case status == http.StatusTooManyRequests:
-		return c.fail(credential.Throttled, answers, nil)
+		return d.fail(credential.Throttled, answers, nil)
 	case status >= 500 && status != http.StatusNotImplemented:
-		return c.fail(credential.Network, answers, nil)
-	case c.sessions.now().version == "" && c.onlySSE(call):
-		return c.fail(credential.BadAnswer, "the server speaks only the HTTP+SSE transport of MCP 2024-11-05, which this bridge does not; ask for its Streamable HTTP address", nil)
+		return d.fail(credential.Network, answers, nil)
+	case d.sessions.now().version == "" && d.onlySSE():
+		return d.fail(credential.BadAnswer, "the server speaks only the HTTP+SSE transport of MCP 2024-11-05, which this bridge does not; ask for its Streamable HTTP address", nil)
 	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status == http.StatusGone:
 		answers += ": perhaps its URL is another one"
 	case status == http.StatusForbidden:
 		answers = "the server does not allow this (" + credential.Printable(resp.Status, 60) + ")"
 	}
-	return c.fail(credential.BadAnswer, answers, nil)
+	return d.fail(credential.BadAnswer, answers, nil)
 }
 
 // otherRedirect is about a redirect that turns a POST into a GET: as it is, it cannot be followed.
-func (c *Client) otherRedirect(resp *http.Response) error {
+func (d delivery) otherRedirect(resp *http.Response) error {
 	to, err := resp.Location()
 	text := "the server redirects (" + strconv.Itoa(resp.StatusCode) + ")"
 	switch {
 	case err != nil:
-		return c.fail(credential.BadAnswer, text+" to nowhere", nil)
-	case credential.Origin(to.String()) != credential.Origin(c.URL):
-		return c.fail(credential.Hostile, text+" to another origin, where its token must not go", nil)
+		return d.fail(credential.BadAnswer, text+" to nowhere", nil)
+	case credential.Origin(to.String()) != credential.Origin(d.URL):
+		return d.fail(credential.Hostile, text+" to another origin, where its token must not go", nil)
 	}
 	place := credential.Printable(to.Scheme+"://"+to.Host+to.EscapedPath(), 200)
-	return c.fail(credential.BadAnswer, text+" in a way that loses the request; if "+place+" is its MCP address, use that one", nil)
+	return d.fail(credential.BadAnswer, text+" in a way that loses the request; if "+place+" is its MCP address, use that one", nil)
 }
 
 // onlySSE looks for the transport of MCP 2024-11-05 at the URL: a GET whose first event names another endpoint.
-func (c *Client) onlySSE(call *Call) bool {
-	ctx, cancel := context.WithTimeout(call.ctx, credential.HTTPConnect)
+func (d delivery) onlySSE() bool {
+	ctx, cancel := context.WithTimeout(d.call.ctx, credential.HTTPConnect)
 	defer cancel()
-	t, err := c.Tokens.Token(ctx)
+	t, err := d.Tokens.Token(ctx)
 	if err != nil {
 		return false
 	}
-	resp, err := c.request(newCall(ctx, &jsonrpc.Message{}), http.MethodGet).attempt(ctx, t, session{})
+	resp, err := d.request(newCall(ctx, &jsonrpc.Message{}), http.MethodGet).attempt(ctx, t, session{})
 	if err != nil {
 		return false
 	}

@@ -24,7 +24,7 @@ func (s *hostPerson) Say(q helper.Proposal) error {
 
 // SignIn is helper.Person.
 func (s *hostPerson) SignIn(ctx context.Context, name string, _ helper.Proposal, t credential.Target) (credential.Answer, error) {
-	src, err := s.w.source(name)
+	src, err := sources{s.w}.source(name)
 	if err != nil {
 		return credential.Answer{}, err
 	}

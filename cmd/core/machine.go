@@ -40,7 +40,7 @@ func (m machineIdentity) Principal() helper.Principal { return m.who }
 
 // machine finds the machine identity for a question: named by --identity, or by the configuration unless an account is
 // asked for, else described by the environment.
-func (w *wiring) machine(q credential.Query, onlyNamed bool) (helper.Machine, bool, error) {
+func (w sources) machine(q credential.Query, onlyNamed bool) (helper.Machine, bool, error) {
 	c := w.config.Servers[q.URL]
 	kind := q.Identity
 	if kind == "" && q.Account == "" {
@@ -56,7 +56,7 @@ func (w *wiring) machine(q credential.Query, onlyNamed bool) (helper.Machine, bo
 	return m, kind != "", nil
 }
 
-func (w *wiring) identify(kind string, q credential.Query, c config.Server) (helper.Machine, error) {
+func (w sources) identify(kind string, q credential.Query, c config.Server) (helper.Machine, error) {
 	scopes := q.Scopes
 	if len(scopes) == 0 {
 		scopes = c.Scopes
@@ -84,7 +84,7 @@ func (w *wiring) identify(kind string, q credential.Query, c config.Server) (hel
 }
 
 // clientCredentials is an identity at any authorization server, which the configuration describes completely (SEP-1046).
-func (w *wiring) clientCredentials(q credential.Query, c config.Server, scopes []string) (helper.Machine, error) {
+func (w sources) clientCredentials(q credential.Query, c config.Server, scopes []string) (helper.Machine, error) {
 	client, err := w.http()
 	if err != nil {
 		return nil, err

@@ -91,7 +91,7 @@ func orElse(text, none string) string {
 
 // SignIn runs the interactive half of the named source, with this person.
 func (p *person) SignIn(ctx context.Context, name string, q helper.Proposal, t credential.Target) (credential.Answer, error) {
-	src, err := p.w.source(name)
+	src, err := sources{p.w}.source(name)
 	if err != nil {
 		return credential.Answer{}, err
 	}

@@ -15,6 +15,9 @@ import (
 	"github.com/mcp-credential/mcp-credential/source/oauth"
 )
 
+// sources is where a wiring gets tokens and what is known of servers.
+type sources struct{ *wiring }
+
 // http returns the one client of this process.
 func (w *wiring) http() (*http.Client, error) {
 	if w.client != nil {
@@ -25,7 +28,7 @@ func (w *wiring) http() (*http.Client, error) {
 	return w.client, err
 }
 
-func (w *wiring) source(name string) (source.Source, error) {
+func (w sources) source(name string) (source.Source, error) {
 	client, err := w.http()
 	if err != nil {
 		return nil, err
@@ -48,7 +51,7 @@ const (
 )
 
 // entra returns the source of Entra ID's tokens.
-func (w *wiring) entra() (*entra.Source, error) {
+func (w sources) entra() (*entra.Source, error) {
 	client, err := w.http()
 	if err != nil {
 		return nil, err
@@ -57,7 +60,7 @@ func (w *wiring) entra() (*entra.Source, error) {
 	return entra.New(source.Config{Client: client, Direct: direct, Trace: w.trace}), err
 }
 
-func (w *wiring) finder() (discovery.Finder, error) {
+func (w sources) finder() (discovery.Finder, error) {
 	client, err := w.http()
 	return discovery.Finder{
 		Client: client, Trace: w.trace,
@@ -71,7 +74,7 @@ func (w *wiring) finder() (discovery.Finder, error) {
 	}, err
 }
 
-func (w *wiring) find(ctx context.Context, url string, settings helper.Settings) (helper.Found, error) {
+func (w sources) find(ctx context.Context, url string, settings helper.Settings) (helper.Found, error) {
 	if found, ok, err := configured(url, settings); ok {
 		return found, err
 	}
@@ -91,7 +94,7 @@ func (w *wiring) find(ctx context.Context, url string, settings helper.Settings)
 	return helper.Found{Resource: s.Resource, Name: s.Name, Scopes: s.Scopes, Source: sourceOAuth, Endpoints: s.Endpoints}, nil
 }
 
-func (w *wiring) issuer(ctx context.Context, issuer string) (credential.Endpoints, error) {
+func (w sources) issuer(ctx context.Context, issuer string) (credential.Endpoints, error) {
 	f, err := w.finder()
 	if err != nil {
 		return credential.Endpoints{}, err

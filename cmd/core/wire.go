@@ -62,10 +62,10 @@ func wire(c common, s streams) (*wiring, error) {
 		KeychainKeys: runtime.GOOS == "darwin",
 		Attended:     w.attended,
 		// authorization servers
-		Find:    w.find,
-		Issuer:  w.issuer,
-		Source:  func(name string) (helper.Refresher, error) { return w.source(name) },
-		Machine: w.machine,
+		Find:    sources{w}.find,
+		Issuer:  sources{w}.issuer,
+		Source:  func(name string) (helper.Refresher, error) { return sources{w}.source(name) },
+		Machine: sources{w}.machine,
 		// people
 		Person:    func() helper.Person { return w.person(source.Browser, true) },
 		Reachable: func() bool { return browser.Reachable(osGetenv) },

@@ -75,7 +75,7 @@ func after(f call.Flags, r call.Request, hit helper.Hit, stderr io.Writer) {
 		return
 	}
 	if f.Notify {
-		if text := (state.Records{Dir: dir}).TakeNotice(hit.SignIn); text != "" {
+		if text := (state.Notices{Records: state.Records{Dir: dir}}).Take(hit.SignIn); text != "" {
 			call.Say(stderr, text)
 		}
 	}

@@ -157,16 +157,22 @@ func TestExportedNamesAreDocumented(t *testing.T) {
 	}
 }
 
-func exportedReceiver(fn *ast.FuncDecl) bool {
+func exportedReceiver(fn *ast.FuncDecl) bool { return fn.Recv == nil || ast.IsExported(receiver(fn)) }
+
+// receiver is the name of the type that a method belongs to; "" for a function, and for a method of a generic type.
+func receiver(fn *ast.FuncDecl) string {
 	if fn.Recv == nil {
-		return true
+		return ""
 	}
 	typ := fn.Recv.List[0].Type
 	if star, ok := typ.(*ast.StarExpr); ok {
 		typ = star.X
 	}
-	name, ok := typ.(*ast.Ident)
-	return ok && name.IsExported()
+	name, _ := typ.(*ast.Ident)
+	if name == nil {
+		return ""
+	}
+	return name.Name
 }
 
 // undocumented reports the exported types, constants and variables of a declaration that nothing explains.
