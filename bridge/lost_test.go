@@ -93,7 +93,7 @@ func TestHandshakeHangs(t *testing.T) {
 	r := run(t, Config{URL: f.url(), Handshake: 50 * time.Millisecond})
 	r.hello("{}")
 	r.send(call1("1", "x"))
-	r.holds(`"id":1`, "opens no new one")
+	r.holds(`"id":1`, "a new one could not be opened")
 	r.send(call1("2", "x"))
 	r.holds(`"id":2`, `"ok"`)
 }

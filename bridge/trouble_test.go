@@ -36,7 +36,7 @@ func answersThatAreNone(secret string) []notMCP {
 		{"half of JSON", func(w http.ResponseWriter, _ *http.Request) { answer(w, `{"id":1,"result":"`+secret) }, "not with MCP"},
 		{"other JSON", func(w http.ResponseWriter, _ *http.Request) { answer(w, `{"status":"`+secret+`"}`) }, "not with MCP"},
 		{"nothing", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Type", "application/json") }, "an empty body"},
-		{"accepted", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202) }, "answers nothing"},
+		{"accepted", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(202) }, "sent no response"},
 		{"not found", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, "404 Not Found"},
 		{"a redirect to nowhere", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(302) }, "redirects (302) to nowhere"},
 		{"an endless body", func(w http.ResponseWriter, r *http.Request) {
@@ -64,7 +64,7 @@ func answersThatAreNone(secret string) []notMCP {
 			panic(http.ErrAbortHandler)
 		}, "may have been carried out"},
 		{"a cut without an answer", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "may have been carried out"},
-		{"another method", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, "redirects (302) in a way that loses the request; if http://127.0.0.1:"},
+		{"another method", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, "redirects (302) in a way that drops the request body; if http://127.0.0.1:"},
 		{"another method elsewhere", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://elsewhere.example/"+secret, http.StatusFound)
 		}, "redirects (302) to another origin"},
@@ -229,7 +229,7 @@ func TestRedirects(t *testing.T) {
 	r.send(call1("7", "away"))
 	r.holds(`"id":7`, "another origin")
 	r.send(call1("8", "round"))
-	r.holds(`"id":8`, "for ever")
+	r.holds(`"id":8`, "more than 5 times")
 	if len(other.seen) > 0 {
 		t.Errorf("the other origin got %v", other.seen)
 	}

@@ -32,7 +32,7 @@ func Lock(ctx context.Context, path string) (*Held, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return nil, credential.Fail(credential.StillRefreshing, "another process is at work on this sign-in", ctx.Err())
+			return nil, credential.Fail(credential.StillRefreshing, "another process is using this sign-in", ctx.Err())
 		case <-time.After(pause):
 		}
 	}

@@ -58,7 +58,7 @@ func Load(path string) (Config, error) {
 		return Config{}, nil
 	}
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxFile) {
-		return Config{}, credential.Fail(credential.BadInput, path+" is not a file of at most 1 MiB", nil)
+		return Config{}, credential.Fail(credential.BadInput, path+" is larger than 1 MiB or not a regular file", nil)
 	}
 	if err == nil {
 		err = checkOwner(path, info)
@@ -100,7 +100,7 @@ func describe(err error) error {
 	if errors.As(err, &syntax) {
 		row, _ := syntax.Position()
 		if strings.Contains(syntax.Error(), "struct field") { // of this program: nothing to a reader
-			return errors.New("line " + strconv.Itoa(row) + ": the setting " + strconv.Quote(strings.Join(syntax.Key(), ".")) + " has a value of another type than it takes")
+			return errors.New("line " + strconv.Itoa(row) + ": the setting " + strconv.Quote(strings.Join(syntax.Key(), ".")) + " has a value of the wrong type")
 		}
 		return errors.New("line " + strconv.Itoa(row) + ": " + strings.TrimPrefix(syntax.Error(), "toml: "))
 	}

@@ -166,7 +166,7 @@ func (f Finder) readResource(data []byte, server string, meta *oauthex.Protected
 func checkScopes(scopes []string) error {
 	for _, s := range scopes {
 		if !credential.CheckScope(s) {
-			return credential.Fail(credential.Hostile, "the server names a scope with characters that no scope may have", nil)
+			return credential.Fail(credential.Hostile, "the server names a scope with invalid characters", nil)
 		}
 	}
 	return nil

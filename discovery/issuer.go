@@ -59,7 +59,7 @@ func (f Finder) metadata(ctx context.Context, issuer string, is func(named strin
 func issuerMetadataURLs(issuer string) ([]string, error) {
 	u, err := url.Parse(issuer)
 	if err != nil || u.RawQuery != "" || u.ForceQuery {
-		return nil, credential.Fail(credential.Hostile, "the issuer has a query, which no issuer may have", nil)
+		return nil, credential.Fail(credential.Hostile, "the issuer has a query component (RFC 8414 section 2 forbids it)", nil)
 	}
 	origin, path := credential.Origin(issuer), strings.TrimSuffix(u.EscapedPath(), "/")
 	places := []string{
@@ -157,7 +157,7 @@ func unhelpful(server string, status int) error {
 		case path == "":
 			text += ", which for many servers is /mcp"
 		case strings.HasSuffix(path, "/"):
-			text += ": without the slash at its end, perhaps"
+			text += "; perhaps without the slash at its end"
 		}
 		return credential.Fail(credential.BadAnswer, text, nil)
 	}

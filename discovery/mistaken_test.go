@@ -20,7 +20,7 @@ func TestMistakenServers(t *testing.T) {
 	defer s.Close()
 	for path, want := range map[string]string{
 		"":      "there is nothing at " + s.URL + " (404); check the path, which for many servers is /mcp",
-		"/mcp/": "there is nothing at " + s.URL + "/mcp/ (404); check the path: without the slash at its end, perhaps",
+		"/mcp/": "there is nothing at " + s.URL + "/mcp/ (404); check the path; perhaps without the slash at its end",
 		"/mpc":  "there is nothing at " + s.URL + "/mpc (404); check the path",
 	} {
 		_, err := Finder{Client: s.Client()}.Find(t.Context(), s.URL+path)

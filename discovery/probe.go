@@ -78,7 +78,7 @@ func (f Finder) challenge(resp *http.Response) Challenge {
 	}
 	c, err := ParseChallenge(resp.Header.Values("WWW-Authenticate"))
 	if err != nil {
-		f.trace("its WWW-Authenticate header does not help: " + err.Error())
+		f.trace("its WWW-Authenticate header cannot be used: " + err.Error())
 	}
 	return c
 }

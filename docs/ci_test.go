@@ -239,7 +239,7 @@ func TestBadMachineInput(t *testing.T) {
 		"no scope is known":                                 {5, nil, []string{"get", j.world.ServerURL(1)}},
 		"such as " + entra.AppURI(1):                        {5, nil, []string{"get", "--scope", entra.Scope(1), j.world.ServerURL(1)}},
 		"--identity can be one of":                          {2, nil, append(args, "--identity", "password")},
-		"leave one away":                                    {2, nil, append(args, "--identity", "secret", "--account", "work")},
+		"use one of them":                                   {2, nil, append(args, "--identity", "secret", "--account", "work")},
 		"config.toml lacks issuer":                          {5, nil, append(args, "--identity", "client-credentials")},
 		"AZURE_CLIENT_CERTIFICATE_PATH or certificate_file": {5, nil, append(args, "--identity", "certificate")},
 		"AZURE_CLIENT_ID, --client-id":                      {5, map[string]string{"AZURE_CLIENT_ID": ""}, args},

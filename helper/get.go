@@ -238,7 +238,7 @@ func (h tokens) awaitRefresh(ctx context.Context, s resolved, a Ask) (credential
 // refreshHere refreshes in this process, whose terminal has the passphrase that no other process could ask for. Signals do not
 // end it: what it spends must be stored.
 func (h tokens) refreshHere(ctx context.Context, s resolved, a Ask) (credential.Token, error) {
-	h.Trace("refresh: here, because the keychain's passphrase was typed here")
+	h.Trace("refresh: in this process, because the keychain's passphrase was typed here")
 	ctx = context.WithoutCancel(ctx)
 	var fresh credential.Token
 	err := h.Refresh(ctx, Renewal{Query: s.query(), Refused: a.Refused.Fingerprint(), Claims: a.Claims, Token: &fresh})

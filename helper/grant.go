@@ -130,7 +130,7 @@ func (h *Helper) withParked(o opened, id string) opened {
 	}
 	text, err := base64.RawURLEncoding.DecodeString(t.Access.Reveal())
 	if err == nil && len(text) > 0 {
-		h.Trace("keychain: a newer refresh token was waiting beside it")
+		h.Trace("keychain: the parked refresh token is newer")
 		o.RefreshToken, o.spent = credential.NewSecret(string(text)), t.Scopes
 	}
 	return o
@@ -204,6 +204,6 @@ func (h refreshes) persist(ctx context.Context, write func() (stored, safe bool,
 		if safe || wait.Sleep(ctx, pause) != nil {
 			return err
 		}
-		h.Trace("keychain: neither it nor the cache takes the rotated refresh token; trying again: " + err.Error())
+		h.Trace("the rotated refresh token cannot be written to the keychain or the cache; trying again: " + err.Error())
 	}
 }

@@ -69,7 +69,7 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 		p.SignedIn = false
 	}
 	if p.Offered && !p.Approved && len(p.SameApp) > 0 {
-		return Outcome{}, fail(credential.NotApproved, l.URL, l.URL+" wants tokens for the app of "+p.SameApp[0]+", which takes a person at a terminal to approve")
+		return Outcome{}, fail(credential.NotApproved, l.URL, l.URL+" asks for tokens of the same app as "+p.SameApp[0]+"; a person has to approve that at a terminal")
 	}
 	kc, err := h.Keychain(ctx, settings.Store)
 	if err == nil {
@@ -222,7 +222,7 @@ func secretFile(path string) (credential.Secret, error) {
 	}
 	info, err := os.Stat(path)
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxSecretFile) {
-		err = errors.New("it is not a file of at most 64 KiB")
+		err = errors.New("it is larger than 64 KiB or not a regular file")
 	}
 	var data []byte
 	if err == nil {

@@ -258,7 +258,7 @@ func (h machines) refresh(ctx context.Context, q credential.Query, m Machine) er
 		}
 		t, err := r.read(ctx)
 		if err == nil && t.Valid(h.Now()) && !t.Due(h.Now()) || r.record.Resting(h.Now()) {
-			h.Trace("refresh: a sibling has just done it, or it is too early")
+			h.Trace("refresh: another process has just done it, or it is too early")
 			return nil
 		}
 		_, err = r.fetchLocked(ctx, "")

@@ -22,7 +22,7 @@ const (
 
 // What status calls the places that have no name of their own.
 const (
-	tierNone    = "nowhere: no place for a key, and no secret of 32 characters"
+	tierNone    = "nowhere: the system keeps no key, and the secret is shorter than 32 characters"
 	tierBox     = "file sealed by Windows (DPAPI)"
 	tierDerived = "file sealed with a key derived from the secret"
 )

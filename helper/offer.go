@@ -129,7 +129,7 @@ func (h offers) offerHere(ctx context.Context, a Ask, extra []string) (credentia
 }
 
 // errLost says that an offer is open no more and has left neither a token nor a failure.
-var errLost = errors.New("the offered sign-in has ended without a word")
+var errLost = errors.New("the process that offered the sign-in has ended without a result")
 
 // awaitSignIn waits for the token that the sign-in of another process leaves. failure reads how that has failed.
 func (h offers) awaitSignIn(ctx context.Context, a Ask, old resolved, failure func(name string) (state.Failure, bool)) (credential.Token, error) {

@@ -73,7 +73,7 @@ func (h refreshes) refreshLocked(ctx context.Context, r Renewal) error {
 	now := h.Now()
 	t, err := tokens{h.Helper}.read(ctx, s)
 	if err == nil && t.Valid(now) && !t.Due(now) && t.Access.Fingerprint() != r.Refused {
-		h.Trace("refresh: a sibling has just done it")
+		h.Trace("refresh: another process has just done it")
 		return nil
 	}
 	if s.signIn.Resting(now) {
@@ -94,7 +94,7 @@ func (h refreshes) refreshLocked(ctx context.Context, r Renewal) error {
 		return h.failed(s, err)
 	}
 	if err != nil {
-		h.Warn("the keychain does not take the refreshed sign-in for " + s.server.URL + ", which waits beside it: " + err.Error())
+		h.Warn("the keychain cannot store the refreshed sign-in for " + s.server.URL + ", which is parked in the cache: " + err.Error())
 	}
 	answer.Token = completed(s, answer.Token)
 	if r.Token != nil {

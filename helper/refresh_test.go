@@ -46,7 +46,7 @@ func TestKeychainThatRefusesLosesNothing(t *testing.T) {
 	if err := r.refresh(); err != nil {
 		t.Fatalf("a fresh token must reach the caller: %v", err)
 	}
-	if !containsText(r.warned, "waits beside it") {
+	if !containsText(r.warned, "is parked in the cache") {
 		t.Errorf("warnings: %q", r.warned)
 	}
 	got, err := r.get()

@@ -48,7 +48,7 @@ const (
 // reports tells what is known of a sign-in.
 type reports struct{ *Helper }
 
-// Status tells how every account of every known server fares. It asks the cache, not the keychain, and never waits.
+// Status reports the state of every account of every known server. It asks the cache, not the keychain, and never waits.
 func (h *Helper) Status(_ context.Context) ([]Line, error) {
 	servers, err := h.Records.Servers()
 	lines := []Line{}
@@ -65,7 +65,7 @@ func (h *Helper) Status(_ context.Context) ([]Line, error) {
 	return lines, err
 }
 
-// machineLine tells how a machine identity fares. A token under a derived key counts as sealed: only the identity itself
+// machineLine reports the state of a machine identity. A token under a derived key counts as sealed: only the identity itself
 // can open it.
 func (h reports) machineLine(m state.Machine) Line {
 	l := Line{

@@ -127,7 +127,7 @@ func (h logins) judge(server string, approved, scopes, file []string) error {
 		case slices.Contains(file, s):
 		case microsoft.Own(s, server):
 			return fail(credential.Hostile, server, server+" asks for "+credential.Printable(s, 120)+
-				", which opens a service of Microsoft's and not the server; only scopes in config.toml can allow that")
+				", a scope of a Microsoft service and not of the server; only scopes in config.toml can allow that")
 		case len(approved) > 0 && !strings.EqualFold(microsoft.App(s), microsoft.App(approved[0])):
 			return fail(credential.Hostile, server, server+" now asks for "+credential.Printable(s, 120)+
 				", of another app than the approved "+credential.Printable(microsoft.App(approved[0]), 120)+"; if that is right, log out of it first")

@@ -103,9 +103,9 @@ func (a attributes) add(line string) error {
 	key, value, found := strings.Cut(line, "=")
 	switch {
 	case strings.ContainsAny(line, "\r\x00"):
-		return bad("the git request holds a carriage return or a NUL; lines end with LF alone")
+		return bad("the git request contains a carriage return or a NUL; lines end with LF alone")
 	case !found:
-		return bad("the git request holds a line without an equals sign")
+		return bad("the git request contains a line without an equals sign")
 	case !strings.HasSuffix(key, "[]"):
 		a.one[key] = value
 	case value == "":
@@ -130,7 +130,7 @@ func (a attributes) has(key, value string) bool {
 func gitQuery(a attributes) (credential.Query, error) {
 	if raw := a.one["url"]; raw != "" {
 		if a.one["protocol"] != "" || a.one["host"] != "" || a.one["path"] != "" {
-			return credential.Query{}, bad("the git request names its server twice, with url and without")
+			return credential.Query{}, bad("the git request names its server twice, once with url")
 		}
 		return a.expand(raw)
 	}

@@ -93,7 +93,7 @@ func readObject(r io.Reader) (map[string]json.RawMessage, error) {
 		return nil, jsonError(err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return nil, bad("the JSON request goes on after its object")
+		return nil, bad("the JSON request has data after its object")
 	}
 	return values, nil
 }
@@ -146,12 +146,12 @@ func (in *jsonRequest) check() error {
 	}
 	for _, s := range in.scopes {
 		if !credential.CheckScope(s) {
-			return bad("the scopes of the JSON request hold a malformed one (RFC 6749 section 3.3)")
+			return bad("the scopes of the JSON request contain a malformed one (RFC 6749 section 3.3)")
 		}
 	}
 	for _, s := range []string{in.account, in.challenge} {
 		if strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-			return bad("the account or the challenge of the JSON request holds a control character")
+			return bad("the account or the challenge of the JSON request contains a control character")
 		}
 	}
 	return nil
@@ -202,7 +202,7 @@ func encodeJSON(w io.Writer, _ Request, t credential.Token) error {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(answer); err != nil {
-		return credential.Fail(credential.Internal, "the answer could not be written as JSON", err)
+		return credential.Fail(credential.Internal, "the answer cannot be written as JSON", err)
 	}
 	return write(w, b.String())
 }

@@ -39,9 +39,9 @@ func (r *Request) check() error {
 	case !r.Access.IsZero() && !credential.CheckBearer(r.Access.Reveal()):
 		return bad("the access token is not a well-formed bearer token (RFC 6750)")
 	case !visible(r.Refresh.Reveal()):
-		return bad("the refresh token holds characters that no refresh token has (RFC 6749 appendix A.17)")
+		return bad("the refresh token contains invalid characters (RFC 6749 appendix A.17)")
 	case !visible(r.ClientID):
-		return bad("the client id holds characters that no client id has (RFC 6749 appendix A.1)")
+		return bad("the client id contains invalid characters (RFC 6749 appendix A.1)")
 	case r.Issuer != "" && credential.CheckEndpoint(r.Issuer, "issuer") != nil:
 		return bad("the issuer is not an https URL")
 	}

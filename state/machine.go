@@ -1,6 +1,6 @@
 package state
 
-// Machine is a machine identity at one server: which process asks there without a person, and how that fares. There is
+// Machine is a machine identity at one server: which process asks there without a person, and what happened last. There is
 // no refresh token behind it; of SignIn it uses the ID, the endpoints and what is about attempts.
 type Machine struct {
 	SignIn

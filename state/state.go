@@ -1,5 +1,5 @@
 // Package state keeps what is remembered without being secret: which servers a person approved, which sign-ins serve
-// them and how those fare. Records are small JSON files in the home directory, replaced atomically. It leaves secrets
+// them and what happened to those last. Records are small JSON files in the home directory, replaced atomically. It leaves secrets
 // to the keychain, access tokens to the cache and every decision to helper; the caller holds the lock that belongs to
 // a record while it changes one.
 package state
@@ -56,7 +56,7 @@ func (s Server) Account(label string) (Account, bool) {
 	return Account{}, false
 }
 
-// SignIn is the public half of a sign-in: whose refresh token it is, and how it fares.
+// SignIn is the public half of a sign-in: whose refresh token it is, and what happened to it last.
 type SignIn struct {
 	ID              string                 `json:"id"`
 	Source          string                 `json:"source"`
@@ -86,7 +86,7 @@ type SignIn struct {
 	NextTry         time.Time              `json:"next_try,omitzero"`    // no attempt before this
 	Claims          string                 `json:"claims,omitempty"`     // what the next sign-in has to prove (Entra ID)
 	Dead            *Dead                  `json:"dead,omitempty"`
-	PerToken        map[string]TokenRecord `json:"fares,omitempty"` // of an unbound sign-in, by token
+	PerToken        map[string]TokenRecord `json:"records,omitempty"` // of an unbound sign-in, by token
 	token           string                 // that For was asked for
 }
 
@@ -129,19 +129,24 @@ func (s SignIn) Merged(all bool) SignIn {
 	if s.token == "" {
 		return s
 	}
-	fares := map[string]TokenRecord{}
-	for token, f := range s.PerToken {
-		fares[token] = f
-	}
-	fares[s.token] = TokenRecord{
+	records := s.tokenRecords()
+	records[s.token] = TokenRecord{
 		Expiry: s.Expiry, Replaced: s.Replaced, LastError: s.LastError, Attempts: s.Attempts, Failures: s.Failures, NextTry: s.NextTry, Claims: s.Claims,
 	}
 	if !all {
 		s.NextTry, s.LastError = time.Time{}, nil
 	}
-	s.PerToken, s.Attempts, s.Failures, s.Claims, s.token = fares, 0, 0, "", ""
+	s.PerToken, s.Attempts, s.Failures, s.Claims, s.token = records, 0, 0, "", ""
 	s.Expiry, s.Replaced = time.Time{}, Replaced{}
 	return s
+}
+
+func (s SignIn) tokenRecords() map[string]TokenRecord {
+	records := map[string]TokenRecord{}
+	for token, f := range s.PerToken {
+		records[token] = f
+	}
+	return records
 }
 
 // Expires is the stored record once a token with this expiry is cached; zero: unknown.
@@ -150,13 +155,10 @@ func (s SignIn) Expires(tokenID string, at time.Time) SignIn {
 		s.Expiry = at
 		return s
 	}
-	fares := map[string]TokenRecord{}
-	for token, f := range s.PerToken {
-		fares[token] = f
-	}
-	f := fares[tokenID]
+	records := s.tokenRecords()
+	f := records[tokenID]
 	f.Expiry = at
-	fares[tokenID], s.PerToken = f, fares
+	records[tokenID], s.PerToken = f, records
 	return s
 }
 

@@ -65,7 +65,7 @@ func (c *Client) Begin(m *jsonrpc.Message) *Call {
 	switch {
 	case m.Kind == jsonrpc.Response:
 		if in = c.serverRequests.take(m.ID); in != nil && in.count != c.sessions.now().count {
-			c.Log("an answer of the host is dropped: the server has lost the session in which it asked")
+			c.Log("a response of the host is dropped: the server has lost the session that asked for it")
 			return nil
 		}
 	case m.Method == "initialize":

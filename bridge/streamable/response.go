@@ -33,7 +33,7 @@ func (d delivery) deliver(resp *http.Response) error {
 		return d.followStream(resp)
 	case resp.StatusCode == http.StatusAccepted || resp.StatusCode == http.StatusNoContent:
 		discard(resp)
-		return d.unanswered("the server has accepted the request and answers nothing")
+		return d.unanswered("the server accepted the request and sent no response")
 	case len(d.call.Pending()) == 0 && success:
 		discard(resp)
 		return nil
@@ -54,7 +54,7 @@ func (d delivery) deliver(resp *http.Response) error {
 	if err := d.receive(resp.Header, body.Take(), true); err != nil {
 		return d.unexpected(resp, "a body of another kind")
 	}
-	return d.unanswered("the server answers another question (" + resp.Status + ")")
+	return d.unanswered("the server sent a response to another request (" + resp.Status + ")")
 }
 
 func mediaType(resp *http.Response) string {
@@ -104,7 +104,7 @@ func (d delivery) receive(h http.Header, raw []byte, whole bool) error {
 	case d.call.own && m.Kind != jsonrpc.Request && m.Kind != jsonrpc.Notification:
 		return nil
 	case !awaited && (m.Kind == jsonrpc.Response || len(responses) > 0 && len(responses) == len(m.Batch)):
-		d.Log(d.call.String() + ": a response that nobody waits for is dropped")
+		d.Log(d.call.String() + ": a response to no request is dropped")
 		return nil
 	}
 	d.Out.Send(m.Raw)

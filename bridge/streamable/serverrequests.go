@@ -67,6 +67,6 @@ func (s *serverRequests) withdraw(count int, host *jsonrpc.Writer) {
 		host.Send(jsonrpc.NewNotification("notifications/cancelled", struct {
 			ID     json.RawMessage `json:"requestId"`
 			Reason string          `json:"reason"`
-		}{json.RawMessage(id), "the server has lost the session in which it asked"}))
+		}{json.RawMessage(id), "the server has lost the session that asked"}))
 	}
 }

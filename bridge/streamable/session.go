@@ -110,11 +110,11 @@ func (c *Client) reopen() error {
 		_, err = c.repeat(c.ctx, started, &call.opened)
 	}
 	if err != nil {
-		return c.fail(credential.Network, "the server has lost the session and opens no new one", err)
+		return c.fail(credential.Network, "the server has lost the session, and a new one could not be opened", err)
 	}
 	for _, m := range settings {
 		if again, err := c.repeat(c.ctx, m, &call.opened); err != nil {
-			c.Log(again.String() + " is not in force in the new session: " + err.Error())
+			c.Log(again.String() + " has no effect in the new session: " + err.Error())
 		}
 	}
 	c.enter(call.opened)

@@ -70,7 +70,7 @@ const maxChallenges = 2
 // refused gets another token, once for each challenge; parallel requests share the question.
 func (r *request) refused(ctx context.Context, t credential.Token, resp *http.Response) (bool, error) {
 	if r.Tokens.Source == nil {
-		return false, r.fail(credential.BadInput, "the server refuses the credentials in the headers that this bridge was given", nil)
+		return false, r.fail(credential.BadInput, "the server refuses the credentials in --header", nil)
 	}
 	if r.superseded < maxChallenges && r.Tokens.Superseded(t.Access) {
 		r.superseded++
@@ -138,7 +138,7 @@ func (r *request) redirect(resp *http.Response) (bool, error) {
 		return false, r.fail(credential.Hostile, "the server redirects to another origin, where its token must not go", nil)
 	}
 	if r.redirects++; r.redirects > maxRedirects {
-		return false, r.fail(credential.BadAnswer, "the server redirects for ever", nil)
+		return false, r.fail(credential.BadAnswer, "the server redirects more than 5 times", nil)
 	}
 	endpoint := (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path, RawPath: to.RawPath, RawQuery: to.RawQuery}).String()
 	if resp.StatusCode == http.StatusPermanentRedirect || r.method == http.MethodPost {

@@ -127,7 +127,7 @@ func (d delivery) readStream(h http.Header, e *eventReader, body io.Closer) (som
 			continue
 		}
 		if err := d.receive(h, ev.data, false); err != nil {
-			d.Log(d.call.String() + ": the server sent an event that is no message: " + err.Error())
+			d.Log(d.call.String() + ": the server sent an event that is not a message: " + err.Error())
 		}
 		if pending && timer == nil && len(d.call.Pending()) == 0 {
 			timer = time.AfterFunc(linger, func() { body.Close() })

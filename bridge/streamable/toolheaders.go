@@ -99,7 +99,7 @@ func collect(schema []byte, path []string, reachable bool, found func(toolHeader
 		switch m.Name {
 		case annotation:
 			if !reachable || len(path) == 0 {
-				return errors.New(annotation + " stands where no argument can be found")
+				return errors.New(annotation + " is not on a top-level or nested property")
 			}
 			err = admit(schema, m.Value, path, found)
 		case "properties":
@@ -135,7 +135,7 @@ func admit(schema, value []byte, path []string, found func(toolHeader) error) er
 		return errors.New(annotation + " is not a header name")
 	}
 	if !primitive(jsonrpc.Get(schema, "type")) {
-		return errors.New(annotation + " is on a parameter that is no string, integer or boolean")
+		return errors.New(annotation + " is on a parameter that is not a string, an integer or a boolean")
 	}
 	return found(toolHeader{path: path, header: name})
 }
@@ -180,7 +180,7 @@ func (c *Client) relearn(call *Call, resp *http.Response) bool {
 	if !ok || string(jsonrpc.Get(refusal.Error, "code")) != codeMismatch || call.revision < stateless {
 		return false
 	}
-	c.Log("the server misses headers; asking for its tools")
+	c.Log("the server asks for headers that are not known here; listing its tools")
 	params := map[string]json.RawMessage{"_meta": call.m.Params.Get("_meta")}
 	for range maxPages {
 		list, err := jsonrpc.Parse(jsonrpc.NewRequest(c.idPrefix+"tools", "tools/list", params))

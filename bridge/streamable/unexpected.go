@@ -27,7 +27,7 @@ func (d delivery) unexpected(resp *http.Response, what string) error {
 	case d.sessions.now().version == "" && d.onlySSE():
 		return d.fail(credential.BadAnswer, "the server speaks only the HTTP+SSE transport of MCP 2024-11-05, which this bridge does not; ask for its Streamable HTTP address", nil)
 	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status == http.StatusGone:
-		answers += ": perhaps its URL is another one"
+		answers += "; check its URL"
 	case status == http.StatusForbidden:
 		answers = "the server does not allow this (" + credential.Printable(resp.Status, 60) + ")"
 	}
@@ -45,7 +45,7 @@ func (d delivery) otherRedirect(resp *http.Response) error {
 		return d.fail(credential.Hostile, text+" to another origin, where its token must not go", nil)
 	}
 	place := credential.Printable(to.Scheme+"://"+to.Host+to.EscapedPath(), 200)
-	return d.fail(credential.BadAnswer, text+" in a way that loses the request; if "+place+" is its MCP address, use that one", nil)
+	return d.fail(credential.BadAnswer, text+" in a way that drops the request body; if "+place+" is its MCP address, use that one", nil)
 }
 
 // onlySSE looks for the transport of MCP 2024-11-05 at the URL: a GET whose first event names another endpoint.

@@ -59,7 +59,7 @@ func typedBusError(err error) error {
 	case err == nil:
 		return nil
 	case !errors.As(err, &e):
-		return credential.Fail(credential.KeychainBroken, "the Secret Service broke off", err)
+		return credential.Fail(credential.KeychainBroken, "the connection to the Secret Service broke", err)
 	case e.Name == "org.freedesktop.Secret.Error.IsLocked":
 		return lockedError(nil)
 	case e.Name == "org.freedesktop.DBus.Error.ServiceUnknown", e.Name == "org.freedesktop.DBus.Error.NameHasNoOwner",

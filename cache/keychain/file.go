@@ -73,7 +73,7 @@ func passphraseFrom(path string) (credential.Secret, error) {
 	if err != nil {
 		text := "the passphrase file cannot be used"
 		if errors.Is(err, atomicfile.ErrExposed) {
-			text = "the passphrase file must be closed to other users (chmod 600)"
+			text = "the passphrase file must not be readable by other users (chmod 600)"
 		}
 		return credential.Secret{}, credential.Fail(credential.KeychainBroken, text, err)
 	}

@@ -17,16 +17,16 @@ type Flags struct {
 	Input     string        `help:"Read the request from stdin in this format: git or json." placeholder:"FORMAT"`
 	Output    string        `short:"o" help:"Answer in this format: token, headers, header, json or git." placeholder:"FORMAT"`
 	Account   string        `help:"Label of the sign-in to use." placeholder:"LABEL"`
-	ClientID  string        `name:"client-id" help:"Answer only from a sign-in of this OAuth client." placeholder:"ID"`
-	Identity  string        `help:"Answer as a machine identity: secret, certificate, workload, github, pipelines, managed or client-credentials." placeholder:"KIND"`
+	ClientID  string        `name:"client-id" help:"Use only a sign-in of this OAuth client." placeholder:"ID"`
+	Identity  string        `help:"Use a machine identity: secret, certificate, workload, github, pipelines, managed or client-credentials." placeholder:"KIND"`
 	Tenant    string        `help:"Entra ID tenant of the machine identity." placeholder:"TENANT"`
-	Scope     []string      `help:"Scope that is needed besides the approved ones; can be repeated." sep:"none" placeholder:"SCOPE"`
-	Challenge string        `help:"The WWW-Authenticate value of a refused call, to be answered." placeholder:"VALUE"`
+	Scope     []string      `help:"Additional scope to ask for; can be repeated." sep:"none" placeholder:"SCOPE"`
+	Challenge string        `help:"WWW-Authenticate value of the refused call." placeholder:"VALUE"`
 	Prompt    string        `help:"Whether a person may be asked: never or once." placeholder:"POLICY"`
 	Wait      time.Duration `help:"How long to wait for a refresh or a sign-in." placeholder:"8s"`
-	Notify    bool          `help:"Say on stderr, once, that the sign-in was refreshed."`
+	Notify    bool          `help:"Print one line to stderr after a refresh."`
 	Home      string        `help:"Directory for configuration, cache and locks." placeholder:"DIR"`
-	Verbose   bool          `short:"v" help:"Tell each decision on stderr."`
+	Verbose   bool          `short:"v" help:"Print each decision to stderr."`
 }
 
 // Parse reads the flags of get the way kong does, as far as hosts use them. false means that only the core can judge
@@ -115,11 +115,11 @@ func (f *Flags) Check() error {
 	case f.Identity != "" && !slices.Contains(identities, f.Identity):
 		return credential.Fail(credential.Usage, "--identity can be one of "+strings.Join(identities, ", "), nil)
 	case f.Identity != "" && f.Account != "":
-		return credential.Fail(credential.Usage, "--account names a sign-in and --identity a machine identity: leave one away", nil)
+		return credential.Fail(credential.Usage, "--account names a sign-in and --identity a machine identity; use one of them", nil)
 	case f.Wait < 0:
 		return credential.Fail(credential.Usage, "--wait must not be negative", nil)
 	case f.URL != "" && f.Input != "":
-		return credential.Fail(credential.Usage, "with a URL on the command line stdin is not read: leave --input away", nil)
+		return credential.Fail(credential.Usage, "with a URL on the command line, stdin is not read; remove --input", nil)
 	}
 	for _, s := range f.Scope {
 		if !credential.CheckScope(s) {

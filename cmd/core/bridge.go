@@ -33,11 +33,11 @@ type bridgeCmd struct {
 	Name             string         `help:"What to call the server in messages." placeholder:"NAME"`
 	ClientID         string         `name:"client-id" help:"OAuth client: an id, or the https URL of a client id metadata document." placeholder:"ID"`
 	ClientSecretFile string         `name:"client-secret-file" help:"File that holds the client's secret." placeholder:"FILE"`
-	Scope            []string       `help:"Scope that is needed besides the approved ones; can be repeated." sep:"none" placeholder:"SCOPE"`
+	Scope            []string       `help:"Additional scope to ask for; can be repeated." sep:"none" placeholder:"SCOPE"`
 	Tenant           string         `help:"Entra ID tenant of the machine identity." placeholder:"TENANT"`
 	Identity         string         `help:"Use a machine identity: secret, certificate, workload, github, pipelines, managed or client-credentials." placeholder:"KIND"`
-	SignInWait       *time.Duration `name:"sign-in-wait" help:"How long requests wait for a person; 0: they do not." placeholder:"5m"`
-	LogFile          string         `name:"log-file" help:"File to add a line for each event to." placeholder:"FILE"`
+	SignInWait       *time.Duration `name:"sign-in-wait" help:"How long requests wait for a sign-in; 0: not at all." placeholder:"5m"`
+	LogFile          string         `name:"log-file" help:"Log file; one line for each event." placeholder:"FILE"`
 }
 
 // idleConnections is how many connections are kept between bursts of calls.

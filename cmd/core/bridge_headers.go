@@ -41,7 +41,7 @@ func addHeaderFile(headers http.Header, path string) error {
 		return credential.Fail(credential.BadInput, "the header file cannot be read", err)
 	}
 	if bytes.HasPrefix(data, []byte{0xff, 0xfe}) || bytes.HasPrefix(data, []byte{0xfe, 0xff}) || bytes.IndexByte(data, 0) >= 0 {
-		return credential.Fail(credential.BadInput, "the header file "+path+" is in UTF-16, or no text; save it as UTF-8", nil)
+		return credential.Fail(credential.BadInput, "the header file "+path+" is not UTF-8 text; save it as UTF-8", nil)
 	}
 	text := string(credential.WithoutBOM(data))
 	for i, line := range strings.Split(text, "\n") {

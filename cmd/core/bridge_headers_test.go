@@ -47,8 +47,8 @@ func TestReadHeaderFile(t *testing.T) {
 		wide = append(wide, byte(u), byte(u>>8))
 	}
 	for text, want := range map[string]string{
-		"\xff\xfe" + string(wide):               "the header file " + file + " is in UTF-16, or no text; save it as UTF-8",
-		string(wide):                            "is in UTF-16",
+		"\xff\xfe" + string(wide):               "the header file " + file + " is not UTF-8 text; save it as UTF-8",
+		string(wide):                            "is not UTF-8 text",
 		"X-Key: k\r\n\r\nBearer sekret\r\n":     "line 3 of the header file " + file + " must be \"Name: value\"",
 		"\n\nContent-Type: sekret\n":            "line 3 of the header file " + file + " cannot set Content-Type",
 		"X-Key: sek\rret\n":                     "line 1 of the header file ",

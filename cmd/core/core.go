@@ -27,11 +27,11 @@ var Version = "dev"
 // commands is the command line. Hidden commands are run by the program itself.
 type commands struct {
 	Get     getCmd     `cmd:"" help:"Print an access token for a server."`
-	Store   storeCmd   `cmd:"" help:"Keep a token that was obtained elsewhere."`
-	Erase   eraseCmd   `cmd:"" help:"Take back a refused access token, or all of a server's."`
+	Store   storeCmd   `cmd:"" help:"Store a token that was obtained elsewhere."`
+	Erase   eraseCmd   `cmd:"" help:"Erase a refused access token, or all access tokens of a server."`
 	Login   loginCmd   `cmd:"" help:"Sign in to a server."`
 	Logout  logoutCmd  `cmd:"" help:"Sign out of a server."`
-	Bridge  bridgeCmd  `cmd:"" help:"Serve a remote MCP server to a host over stdio."`
+	Bridge  bridgeCmd  `cmd:"" help:"Connect a host over stdio to a remote MCP server."`
 	Status  statusCmd  `cmd:"" help:"Show servers, sign-ins, expiry and the last error."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 	Refresh refreshCmd `cmd:"" hidden:""`
@@ -177,5 +177,5 @@ func unwrapParse(err error) error {
 // common are the flags of every command.
 type common struct {
 	Home    string `help:"Directory for configuration, cache and locks." placeholder:"DIR"`
-	Verbose bool   `short:"v" help:"Tell each decision on stderr."`
+	Verbose bool   `short:"v" help:"Print each decision to stderr."`
 }

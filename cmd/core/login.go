@@ -20,7 +20,7 @@ type loginCmd struct {
 	ClientID         string   `name:"client-id" help:"OAuth client: an id, or the https URL of a client id metadata document." placeholder:"ID"`
 	ClientSecretFile string   `name:"client-secret-file" help:"File that holds the client's secret." placeholder:"FILE"`
 	Tenant           string   `help:"Entra ID tenant to sign in to: GUID or domain." placeholder:"TENANT"`
-	Scope            []string `help:"Scope to ask for besides the published ones; can be repeated." sep:"none" placeholder:"SCOPE"`
+	Scope            []string `help:"Additional scope to ask for; can be repeated." sep:"none" placeholder:"SCOPE"`
 	Device           bool     `xor:"way" help:"Sign in with a code on any device."`
 	NoBrowser        bool     `name:"no-browser" xor:"way" help:"Print the address and accept the pasted redirect."`
 	Force            bool     `help:"Sign in again even where a sign-in serves the server."`

@@ -13,7 +13,7 @@ type logoutCmd struct {
 	common
 	URL         string `arg:"" optional:"" help:"Server URL."`
 	Account     string `help:"Only this account of the server." placeholder:"LABEL"`
-	AllAccounts bool   `help:"Every account of the server; without it you are asked where there are several."`
+	AllAccounts bool   `help:"Sign out of every account of the server without asking."`
 	All         bool   `help:"Every server."`
 }
 

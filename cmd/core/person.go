@@ -71,7 +71,7 @@ func (p *person) account(q helper.Proposal) string {
 func (p *person) Approve(q helper.Proposal) error {
 	if p.offered || !p.w.atTerminal() {
 		return &credential.Error{Kind: credential.NotApproved, Server: q.Server,
-			Text: "a sign-in is there that could serve " + q.Server + ", but nobody has approved that; it takes a person at a terminal"}
+			Text: "an existing sign-in could serve " + q.Server + ", but nobody has approved that; a person has to approve it at a terminal"}
 	}
 	call.Say(p.w.streams.err, "nobody has approved that yet, and the server itself named the scopes; type yes to allow it:")
 	if line, _ := p.typed(); line != "yes" {
@@ -125,7 +125,7 @@ func (p *person) OpenURL(ctx context.Context, url string) error {
 		p.limit()
 		call.Say(p.w.streams.err, "open this address in any browser and sign in:")
 		p.line(url)
-		call.Say(p.w.streams.err, "the browser ends on an address that it cannot open; paste that address here:")
+		call.Say(p.w.streams.err, "at the end the browser shows an address that it cannot open; paste that address here:")
 		return nil
 	}
 	seen := !p.offered || p.w.terminal()

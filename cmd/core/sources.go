@@ -39,7 +39,7 @@ func (w sources) source(name string) (source.Source, error) {
 	case sourceEntra:
 		return w.entra()
 	case helper.StoredSource:
-		return nil, credential.Fail(credential.NoSignIn, "there is nothing to refresh from: the token came by store", nil)
+		return nil, credential.Fail(credential.NoSignIn, "there is no refresh token: the access token came by store", nil)
 	}
 	return nil, credential.Fail(credential.Misconfigured, "this version has no token source called "+credential.Printable(name, 40), nil)
 }
@@ -89,7 +89,7 @@ func (w sources) find(ctx context.Context, url string, settings helper.Settings)
 	case s.Microsoft:
 		return ofEntra(s, settings)
 	case settings.Tenant != "" || settings.File.Issuer != "":
-		return helper.Found{}, credential.Fail(credential.Misconfigured, "the server names an authorization server that is not Entra ID, which has no tenants", nil)
+		return helper.Found{}, credential.Fail(credential.Misconfigured, "a tenant is set, but the server's authorization server is not Entra ID", nil)
 	}
 	return helper.Found{Resource: s.Resource, Name: s.Name, Scopes: s.Scopes, Source: sourceOAuth, Endpoints: s.Endpoints}, nil
 }

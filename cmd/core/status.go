@@ -19,7 +19,7 @@ type statusCmd struct {
 	Output string `short:"o" help:"table or json." enum:"table,json" default:"table"`
 }
 
-// Run shows how every sign-in fares. A record that cannot be read is reported after the others.
+// Run shows the state of every sign-in. A record that cannot be read is reported after the others.
 func (c statusCmd) Run(ctx context.Context, s streams) error {
 	w, err := wire(c.common, s)
 	if err != nil {

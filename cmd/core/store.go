@@ -28,7 +28,7 @@ func (c storeCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	if r.Format == "" {
-		return credential.Fail(credential.Usage, "store takes the server and its token from stdin: leave the URL away, and say --input git or --input json", nil)
+		return credential.Fail(credential.Usage, "store reads the server and its token from stdin; remove the URL, and use --input git or --input json", nil)
 	}
 	q := r.Query
 	if q.ClientID == "" {

@@ -16,7 +16,7 @@ import (
 var (
 	ErrForeign = errors.New("not a regular file of this user")
 	ErrExposed = errors.New("other users can read or change it")
-	ErrTooBig  = errors.New("larger than such a file can be")
+	ErrTooBig  = errors.New("larger than such a file may be")
 )
 
 // A temporary file is named tempPrefix, the target's name, a dot, random digits, tempSuffix.

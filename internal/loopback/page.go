@@ -30,7 +30,7 @@ type row struct {
 
 var (
 	worked  = page{Title: "Signed in", Text: "The sign-in worked. You can close this window."}
-	notHere = page{Title: "Nothing here", Text: "This address belongs to a sign-in that is not this one, or is over."}
+	notHere = page{Title: "Nothing here", Text: "This address belongs to another sign-in, or to one that is over."}
 	unknown = page{Title: "Not finished", Text: "The sign-in is still under way. See the program that asked for it."}
 )
 

@@ -43,7 +43,7 @@ func untrusted(err error) string {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "has expired, or is not valid yet, by the clock of this machine"
 	}
-	return "is not trusted by this machine: it is not signed by an authority that it knows"
+	return "is not trusted by this machine: it is signed by an unknown authority"
 }
 
 // said is an error of the network in words for people; errors.Is and errors.As see the error itself.
@@ -117,7 +117,7 @@ func cause(err error) string {
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return "this machine has no way to it"
 	case errors.As(err, &record), errors.As(err, &alert), strings.HasPrefix(err.Error(), "tls: "), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return "no TLS connection came about"
+		return "the TLS handshake failed"
 	case errors.As(err, &op) && op.Op == "dial": // Windows has other numbers for these
 		return "no connection came about"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &network):

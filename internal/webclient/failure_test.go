@@ -41,7 +41,7 @@ func TestReasonsArePlain(t *testing.T) {
 		"there was no answer in time":                    &url.Error{Op: "Get", Err: context.DeadlineExceeded},
 		"it was given up":                                &url.Error{Op: "Get", Err: context.Canceled},
 		"the connection broke off":                       &url.Error{Op: "Get", Err: io.EOF},
-		"no TLS connection came about":                   &url.Error{Op: "Get", Err: tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}},
+		"the TLS handshake failed":                       &url.Error{Op: "Get", Err: tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}},
 		"its proxy: nothing listens there":               &url.Error{Op: "Get", Err: &net.OpError{Op: "proxyconnect", Err: &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}},
 		"cannot be reached: there is no host called x.y": fmt.Errorf("wrapped: %w", &net.DNSError{Name: "x.y", IsNotFound: true}),
 	} {

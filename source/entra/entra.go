@@ -88,7 +88,7 @@ func (s *Source) transport(t credential.Target) (*msalTransport, error) {
 			"Entra ID registers no clients by itself; name the application (client) ID of your own registration with --client-id: docs/entra.md", nil)
 	}
 	if !t.Secret.IsZero() {
-		return nil, credential.Fail(credential.Misconfigured, "a person signs in to Entra ID with a public client, which has no secret: leave client_secret_file away", nil)
+		return nil, credential.Fail(credential.Misconfigured, "a person signs in to Entra ID with a public client, which has no secret; remove client_secret_file", nil)
 	}
 	authority, err := microsoft.ParseAuthority(t.Endpoints.Issuer, "")
 	if err != nil {

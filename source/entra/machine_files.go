@@ -23,7 +23,7 @@ const maxFile = 1 << 20
 func readFile(path, what string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxFile) {
-		err = errors.New("it is not a file of at most 1 MiB")
+		err = errors.New("it is larger than 1 MiB or not a regular file")
 	}
 	var data []byte
 	if err == nil {

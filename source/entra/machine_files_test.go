@@ -83,7 +83,7 @@ func TestBadCertificates(t *testing.T) {
 		r.refused(credential.Misconfigured, says)
 	}
 	r.set("AZURE_CLIENT_CERTIFICATE_PATH=" + t.TempDir())
-	r.refused(credential.Misconfigured, "it is not a file")
+	r.refused(credential.Misconfigured, "not a regular file")
 	if n := r.requests(); n != 0 {
 		t.Errorf("%d requests", n)
 	}

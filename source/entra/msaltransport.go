@@ -66,7 +66,7 @@ func (c *msalTransport) Do(r *http.Request) (*http.Response, error) {
 	case r.Method == http.MethodPost && at == c.authority.Endpoint("token"):
 		return c.token(r)
 	}
-	return nil, credential.Fail(credential.Internal, "a request that nobody meant to make was stopped", nil)
+	return nil, credential.Fail(credential.Internal, "MSAL was about to make an unexpected request, which was stopped", nil)
 }
 
 // configuration is the OpenID document of the authority, made here: it would say nothing that the allow-list does not,

@@ -87,7 +87,7 @@ var codes = map[int]meaning{
 
 	54005: {credential.Refused, "the sign-in was redeemed already; sign in again"},
 	90023: {credential.Internal, "Entra ID calls the request malformed, which is a fault of mcp-credential: please report it"},
-	50196: {credential.Throttled, "Entra ID was asked the same thing too often and wants a rest"},
+	50196: {credential.Throttled, "Entra ID received the same request too often; try again later"},
 }
 
 // decisive are the OAuth and suberror words that say by themselves what is to be done; the code may only sharpen the
@@ -161,7 +161,7 @@ func (r reply) withoutText(wait time.Duration) *credential.Error {
 	case r.status >= 500:
 		return credential.Fail(credential.Network, "Entra ID fails with status "+status, nil)
 	}
-	return credential.Fail(credential.Network, "the sign-in service of Entra ID answers "+status+" without words of its own; a proxy may stand between", nil)
+	return credential.Fail(credential.Network, "the sign-in service of Entra ID answers "+status+" without an error message; a proxy may have answered in its place", nil)
 }
 
 // meaning reads the suberror, then the error, then the code, then the error again as far as it goes. A code that says

@@ -53,7 +53,7 @@ var refusals = map[int]struct {
 	70021:   {credential.Misconfigured, "federated"},
 	90002:   {credential.Misconfigured, "tenant"},
 	90023:   {credential.Internal, "report"},
-	50196:   {credential.Throttled, "rest"},
+	50196:   {credential.Throttled, "try again later"},
 	429:     {credential.Throttled, "wait"},
 	503:     {credential.Network, "503"},
 	123456:  {credential.StepUp, "no longer accepts"}, // a code nobody knows, with invalid_grant, ends the sign-in for no other server

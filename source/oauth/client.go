@@ -50,7 +50,7 @@ func newClient(t credential.Target, id string, secret credential.Secret, method 
 		method = authNone
 	}
 	if method != authNone && method != authBasic && method != authPost {
-		return client{}, credential.Fail(credential.Misconfigured, "the authorization server wants this client to authenticate in a way that is not supported; of a client secret, client_secret_basic and client_secret_post are", nil)
+		return client{}, credential.Fail(credential.Misconfigured, "the authorization server wants this client to authenticate in a way that is not supported; with a client secret, client_secret_basic and client_secret_post are", nil)
 	}
 	if method != authNone && secret.IsZero() {
 		return client{}, credential.Fail(credential.Misconfigured, "the client needs its client secret", nil)

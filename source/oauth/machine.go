@@ -80,7 +80,7 @@ func (m Machine) Key(salt []byte) (credential.Secret, error) {
 func (m Machine) secret() (credential.Secret, error) {
 	info, err := os.Stat(m.SecretFile)
 	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxSecretFile) {
-		err = errors.New("it is not a file of at most 64 KiB")
+		err = errors.New("it is larger than 64 KiB or not a regular file")
 	}
 	var data []byte
 	if err == nil {
