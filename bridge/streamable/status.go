@@ -7,13 +7,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/mcp-credential/mcp-credential/bridge/jsonrpc"
 	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/discovery"
 	"github.com/mcp-credential/mcp-credential/internal/wait"
+	"github.com/mcp-credential/mcp-credential/internal/webclient"
 )
 
 // maxRedirects is how often a server may name another address on its origin.
@@ -107,7 +107,7 @@ func (r *request) refusedAgain() error {
 // throttle waits as long as the server asked for, within bounds. Without Retry-After nothing says that the request was
 // not carried out.
 func (r *request) throttle(ctx context.Context, resp *http.Response) (bool, error) {
-	pause, ok := retryAfter(resp.Header.Get("Retry-After"), r.Now())
+	pause, ok := webclient.RetryAfter(resp.Header.Get("Retry-After"), r.Now())
 	if !ok {
 		return false, nil
 	}
@@ -119,15 +119,6 @@ func (r *request) throttle(ctx context.Context, resp *http.Response) (bool, erro
 	}
 	r.Log("the server asks to wait " + pause.String())
 	return true, wait.Sleep(ctx, max(pause, pauseLeast))
-}
-
-// retryAfter reads seconds or a date (RFC 9110 section 10.2.3).
-func retryAfter(value string, now time.Time) (time.Duration, bool) {
-	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second, true
-	}
-	at, err := http.ParseTime(value)
-	return max(at.Sub(now), 0), err == nil
 }
 
 // redirect follows a redirect that keeps the method, on the server's own origin: frameworks answer /mcp so with /mcp/. The

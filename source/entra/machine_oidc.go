@@ -122,7 +122,7 @@ func (m *Machine) federated(ctx context.Context, s service) (credential.Secret, 
 // refused says what the status of an endpoint that is not Entra's means.
 func (m *Machine) refused(name string, resp *http.Response) error {
 	status := strconv.Itoa(resp.StatusCode)
-	wait := retryAfter(resp.Header.Get("Retry-After"), m.source.Now())
+	wait, _ := webclient.RetryAfter(resp.Header.Get("Retry-After"), m.source.Now())
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500 && wait > 0:
 		return &credential.Error{Kind: credential.Throttled, Text: "the " + name + " asks to wait", RetryAfter: max(wait, leastRest)}

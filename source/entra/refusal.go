@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/webclient"
 )
 
 // meaning is what a refusal comes to: what can be done about it, and one sentence that names the setting, the person or
@@ -129,7 +130,7 @@ func (r reply) mismatched() bool {
 // refusal turns an answer that is no success into an error. Of the texts in it only code, correlation id and time are
 // repeated, for the administrator who looks them up.
 func (r reply) refusal(t credential.Target, now time.Time) *credential.Error {
-	wait := retryAfter(r.retryAfter, now)
+	wait, _ := webclient.RetryAfter(r.retryAfter, now)
 	if r.Error == "" {
 		return r.withoutText(wait)
 	}
@@ -252,18 +253,4 @@ func (r reply) wantedClaims() string {
 func redirected(values url.Values) reply {
 	return reply{status: http.StatusBadRequest, Error: values.Get("error"), SubError: values.Get("error_subcode"), Description: values.Get("error_description"),
 		Claims: values.Get("claims")}
-}
-
-// maxRetryAfter bounds what is waited for.
-const maxRetryAfter = time.Hour
-
-// retryAfter reads the header's seconds or HTTP date (RFC 9110 section 10.2.3); 0 where there is none or it is past.
-func retryAfter(value string, now time.Time) time.Duration {
-	wait := time.Duration(0)
-	if n, err := strconv.ParseUint(value, 10, 64); err == nil {
-		wait = time.Duration(min(n, uint64(maxRetryAfter/time.Second))) * time.Second
-	} else if date, err := http.ParseTime(value); err == nil {
-		wait = date.Sub(now)
-	}
-	return max(0, min(wait, maxRetryAfter))
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/webclient"
 	"github.com/mcp-credential/mcp-credential/source"
 )
 
@@ -95,7 +96,8 @@ func (s *Source) poll(ctx context.Context, t credential.Target, c client, p pend
 		case err != nil && credential.KindOf(err) != credential.Network:
 			return credential.Answer{}, err
 		case err != nil || r.status >= 500 || r.status == http.StatusTooManyRequests:
-			p.interval = max(p.interval, min(2*p.interval, pollMost), retryAfter(r.retryAfter, s.Now()))
+			wanted, _ := webclient.RetryAfter(r.retryAfter, s.Now())
+			p.interval = max(p.interval, min(2*p.interval, pollMost), wanted)
 		case r.text("error") == "authorization_pending":
 		case r.text("error") == "slow_down":
 			p.interval += pollSlower

@@ -7,10 +7,8 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/webclient"
 )
-
-// maxRetryAfter bounds what a server may ask us to wait.
-const maxRetryAfter = time.Hour
 
 // deadCodes are the codes by which servers refuse a refresh token for good: RFC 6749 section 5.2, and the ones that
 // GitHub and Slack document for theirs.
@@ -38,7 +36,7 @@ var refusals = map[string]struct {
 // refusal turns an answer that is no success into an error. The body is never in it; error_description is, made
 // printable.
 func (r reply) refusal(now time.Time) *credential.Error {
-	wait := retryAfter(r.retryAfter, now)
+	wait, _ := webclient.RetryAfter(r.retryAfter, now)
 	code := r.text("error")
 	switch {
 	case r.status == http.StatusTooManyRequests || r.status >= 500 && wait > 0:
@@ -75,15 +73,4 @@ func describe(code, description string) *credential.Error {
 	}
 	e.Code = code
 	return e
-}
-
-// retryAfter reads the header's seconds or HTTP date (RFC 9110 section 10.2.3); 0 where there is none or it is past.
-func retryAfter(value string, now time.Time) time.Duration {
-	wait := time.Duration(0)
-	if n, err := strconv.ParseUint(value, 10, 64); err == nil {
-		wait = time.Duration(min(n, uint64(maxRetryAfter/time.Second))) * time.Second
-	} else if date, err := http.ParseTime(value); err == nil {
-		wait = date.Sub(now)
-	}
-	return max(0, min(wait, maxRetryAfter))
 }
