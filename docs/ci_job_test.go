@@ -289,9 +289,9 @@ func (j *job) secretless(secrets ...string) {
 	}
 }
 
-func (j *job) voucher(issuer, subject string) *entra.Voucher {
+func (j *job) voucher(issuer, subject string) *entra.WorkloadIssuer {
 	j.t.Helper()
-	v, err := entra.NewVoucher(issuer, subject)
+	v, err := entra.NewWorkloadIssuer(issuer, subject)
 	if err != nil {
 		j.t.Fatal(err)
 	}

@@ -161,7 +161,7 @@ func TestMachineRefreshAhead(t *testing.T) {
 		testsupport.Missing(t, "kernel keyring")
 	}
 	args := j.service()
-	j.world.Set(func(k *entra.Knobs) { k.Token = map[string]any{"refresh_in": 1} })
+	j.world.Set(func(k *entra.Behaviour) { k.Token = map[string]any{"refresh_in": 1} })
 	first, words, err := j.run(nil, "", "mcp-credential", args...)
 	if err != nil {
 		t.Fatal(err, words)

@@ -30,7 +30,7 @@ func strictWorld(t *testing.T, change ...func(*fakeworld.Options)) *fakeworld.Wo
 
 // delayed holds the answers of token requests back; the requests themselves are processed at once.
 func delayed(w *fakeworld.World, delay time.Duration) {
-	w.Set(func(k *fakeworld.Knobs) {
+	w.Set(func(k *fakeworld.Behaviour) {
 		k.Faults = []fakeworld.Fault{{On: fakeworld.OnToken, Delay: fakeworld.Duration(delay)}}
 	})
 }
@@ -117,13 +117,13 @@ func TestKilledRefreshBeforeProcessing(t *testing.T) {
 	for range 5 {
 		u.must("erase", w.ServerURL())
 		w.ResetStats()
-		w.Set(func(k *fakeworld.Knobs) { k.Faults = []fakeworld.Fault{{On: fakeworld.OnToken, Hang: true}} })
+		w.Set(func(k *fakeworld.Behaviour) { k.Faults = []fakeworld.Fault{{On: fakeworld.OnToken, Hang: true}} })
 		c := u.command(bin("mcp-credential"), "get", w.ServerURL())
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "a token request begins", 5*time.Second, func() bool { return w.Stats().HTTP["POST /token"] == 1 })
-		w.Set(func(k *fakeworld.Knobs) { k.Faults = nil })
+		w.Set(func(k *fakeworld.Behaviour) { k.Faults = nil })
 		for _, pid := range u.detached("refresh") {
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}

@@ -42,7 +42,7 @@ func startSecure(t *testing.T, u *user) *secure {
 	s := &secure{world: strictWorld(t), ca: ca}
 	issuer := frontOf(t, s.world.Issuer(), certificate)
 	s.server = frontOf(t, strings.TrimSuffix(s.world.ServerURL(), "/mcp"), certificate) + "/mcp"
-	s.world.Set(func(k *fakeworld.Knobs) {
+	s.world.Set(func(k *fakeworld.Behaviour) {
 		k.ResourceMetadata = map[string]any{"authorization_servers": []string{issuer}}
 		k.Metadata = map[string]any{"issuer": issuer}
 		for name, path := range map[string]string{"authorization": "authorize", "token": "token", "device_authorization": "device_authorization", "registration": "register", "revocation": "revoke"} {

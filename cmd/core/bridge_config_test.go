@@ -81,7 +81,7 @@ func bridgeRereads(t *testing.T, bin string) {
 		}
 	}
 	for _, account := range []string{"personal", "work"} {
-		w.Set(func(k *fakeworld.Knobs) { k.User = account })
+		w.Set(func(k *fakeworld.Behaviour) { k.User = account })
 		succeed(t, bin, home, env, "login", w.ServerURL(), "--account", account)
 	}
 	b := startBridge(t, bin, home, nil, w.ServerURL())

@@ -46,11 +46,11 @@ func bridgeHints(t *testing.T, bin string) {
 // A tool that wants more than was granted: the command names what is missing, and grants it.
 func bridgeStepsUp(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{Scopes: []string{"mcp:read", "mcp:admin"}})
-	w.Set(func(k *fakeworld.Knobs) { k.ChallengeScopes = []string{"mcp:read"} })
+	w.Set(func(k *fakeworld.Behaviour) { k.ChallengeScopes = []string{"mcp:read"} })
 	home := homeDir(t)
 	browser := []string{"BROWSER=" + filepath.Join(bin, "fakebrowser"+suffix())}
 	succeed(t, bin, home, browser, "login", w.ServerURL())
-	w.Set(func(k *fakeworld.Knobs) {
+	w.Set(func(k *fakeworld.Behaviour) {
 		k.RequireScopes, k.ChallengeScopes = []string{"mcp:admin"}, []string{"mcp:admin"}
 	})
 	b := startBridge(t, bin, home, nil, w.ServerURL())
@@ -59,7 +59,7 @@ func bridgeStepsUp(t *testing.T, bin string) {
 	if want := "login " + w.ServerURL() + " --scope mcp:admin --no-browser"; strings.Join(command, " ") != want && runtime.GOOS == "linux" {
 		t.Errorf("got %q, want %q", command, want)
 	}
-	w.Set(func(k *fakeworld.Knobs) { k.ChallengeScopes = []string{"mcp:read"} }) // what a server without a token is told is not more
+	w.Set(func(k *fakeworld.Behaviour) { k.ChallengeScopes = []string{"mcp:read"} }) // what a server without a token is told is not more
 	succeed(t, bin, home, browser, "login", w.ServerURL(), "--scope", "mcp:admin")
 	b.hello("{}")
 	b.ready()

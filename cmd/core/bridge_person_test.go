@@ -66,7 +66,7 @@ func bridgeKilled(t *testing.T, bin string) {
 // A sign-in without a refresh token is offered for renewal while its token still serves.
 func bridgeAhead(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{AccessTTL: 10 * time.Second})
-	w.Set(func(k *fakeworld.Knobs) { k.Token = map[string]any{"refresh_token": nil} })
+	w.Set(func(k *fakeworld.Behaviour) { k.Token = map[string]any{"refresh_token": nil} })
 	home := homeDir(t)
 	login := program(t, bin, home, []string{"BROWSER=" + filepath.Join(bin, "fakebrowser"+suffix())}, "login", w.ServerURL())
 	if out, err := login.CombinedOutput(); err != nil {
@@ -80,7 +80,7 @@ func bridgeAhead(t *testing.T, bin string) {
 	if r := b.next(); r.ID != float64(1) || r.Result == nil {
 		t.Fatalf("%+v, and the last token still serves", r)
 	}
-	w.Set(func(k *fakeworld.Knobs) { k.Token = nil })
+	w.Set(func(k *fakeworld.Behaviour) { k.Token = nil })
 	if _, err := fakeworld.Visit(t.Context(), asked.Params.URL); err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func bridgeDeclined(t *testing.T, bin string) {
 // After a sign-in in the browser that was denied there, a bridge that starts anew waits for nobody.
 func bridgeDenied(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{})
-	w.Set(func(k *fakeworld.Knobs) { k.Deny = "access_denied" })
+	w.Set(func(k *fakeworld.Behaviour) { k.Deny = "access_denied" })
 	home, env := homeDir(t), []string{"BROWSER=" + filepath.Join(bin, "fakebrowser"+suffix())}
 	for _, why := range []string{"access was denied", "was offered less than 10m0s ago"} {
 		b := startBridge(t, bin, home, env, w.ServerURL())

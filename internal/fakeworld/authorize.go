@@ -28,7 +28,7 @@ type code struct {
 	spent  bool
 }
 
-// authorize serves the authorization endpoint: whoever comes here approves, at once or, with Knobs.Ask, by a button.
+// authorize serves the authorization endpoint: whoever comes here approves, at once or, with Behaviour.Ask, by a button.
 func (w *World) authorize(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -46,7 +46,7 @@ func (w *World) authorize(rw http.ResponseWriter, r *http.Request) {
 	}
 	if w.knobs.Ask {
 		id := rand.Text()
-		w.ledger.pending[id] = a
+		w.tokenStore.pending[id] = a
 		page(rw, w.issuer+"/approve", "id", id)
 		return
 	}
@@ -88,23 +88,23 @@ func (w *World) checkAuthorization(a *authorization, q url.Values) *oauthError {
 	return oe
 }
 
-// approve serves the button of the page that authorize shows with Knobs.Ask.
+// approve serves the button of the page that authorize shows with Behaviour.Ask.
 func (w *World) approve(rw http.ResponseWriter, r *http.Request) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	id := r.PostFormValue("id")
-	a := w.ledger.pending[id]
+	a := w.tokenStore.pending[id]
 	if r.Method != http.MethodPost || a == nil {
 		http.Error(rw, "There is nothing to approve.", http.StatusBadRequest)
 		return
 	}
-	delete(w.ledger.pending, id)
+	delete(w.tokenStore.pending, id)
 	w.sendCode(rw, a)
 }
 
 func (w *World) sendCode(rw http.ResponseWriter, a *authorization) {
-	value := w.ledger.secret("co_")
-	w.ledger.codes[value] = &code{authorization: *a, expiry: w.now().Add(w.opt.CodeTTL)}
+	value := w.tokenStore.secret("co_")
+	w.tokenStore.codes[value] = &code{authorization: *a, expiry: w.now().Add(w.opt.CodeTTL)}
 	w.stats.Authorizations++
 	w.sendBack(rw, a, map[string]any{"code": value})
 }

@@ -58,12 +58,12 @@ func TestAuthorizationNeverRedirectsToStrangers(t *testing.T) {
 
 func TestAuthorizationKnobs(t *testing.T) {
 	a := start(t, fakeworld.Options{IssuerPath: "/tenant"})
-	a.w.Set(func(k *fakeworld.Knobs) { k.Deny = "access_denied" })
+	a.w.Set(func(k *fakeworld.Behaviour) { k.Deny = "access_denied" })
 	if back := a.authorize(a.authorizeForm()); back.Get("error") != "access_denied" || back.Get("state") != "state-1" {
 		t.Errorf("denied: %v", back)
 	}
-	a.w.Set(func(k *fakeworld.Knobs) {
-		*k = fakeworld.Knobs{Redirect: map[string]any{"iss": "https://example.com", "state": nil}, User: "bob"}
+	a.w.Set(func(k *fakeworld.Behaviour) {
+		*k = fakeworld.Behaviour{Redirect: map[string]any{"iss": "https://example.com", "state": nil}, User: "bob"}
 	})
 	back := a.authorize(a.authorizeForm())
 	if back.Get("iss") != "https://example.com" || back.Has("state") || back.Get("code") == "" {
@@ -86,7 +86,7 @@ func TestClientDocument(t *testing.T) {
 	if resp := a.get(a.w.Issuer() + "/authorize?" + with(a.authorizeForm(), "client_id", id).Encode()); resp.status != http.StatusBadRequest {
 		t.Errorf("an unpublished document got %d", resp.status)
 	}
-	a.w.Set(func(k *fakeworld.Knobs) {
+	a.w.Set(func(k *fakeworld.Behaviour) {
 		doc := fakeworld.Client{ID: id, RedirectURIs: []string{"http://127.0.0.1/callback"}}
 		k.ClientDocuments = map[string]fakeworld.Client{id: doc, id + "/copy": doc}
 	})

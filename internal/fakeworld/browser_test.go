@@ -29,7 +29,7 @@ func TestVisitPressesTheButton(t *testing.T) {
 	s, seen := product(t, "signed in")
 	form := with(a.authorizeForm(), "redirect_uri", strings.Replace(s.URL, "localhost", "127.0.0.1", 1)+"/callback")
 	for range 2 {
-		a.w.Set(func(k *fakeworld.Knobs) { k.Ask = !k.Ask })
+		a.w.Set(func(k *fakeworld.Behaviour) { k.Ask = !k.Ask })
 		page, err := fakeworld.Visit(context.Background(), a.w.Issuer()+"/authorize?"+form.Encode())
 		if err != nil || page.Body != "signed in" || !strings.HasPrefix(page.URL, s.URL+"/callback?") {
 			t.Fatal(page, err)

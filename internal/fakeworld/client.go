@@ -59,7 +59,7 @@ func wellKnownClients(o Options) []Client {
 
 // client finds a client by its id, which may be the URL of a published client id metadata document.
 func (w *World) client(id string) *Client {
-	if c := w.ledger.clients[id]; c != nil {
+	if c := w.tokenStore.clients[id]; c != nil {
 		return c
 	}
 	doc, ok := w.knobs.ClientDocuments[id]
@@ -70,7 +70,7 @@ func (w *World) client(id string) *Client {
 	if doc.GrantTypes == nil {
 		doc.GrantTypes = []string{grantCode, grantRefresh}
 	}
-	w.ledger.clients[id] = &doc
+	w.tokenStore.clients[id] = &doc
 	return &doc
 }
 

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// command is the body of POST /_control. Knobs are laid over the present ones: a field that is not named stays, one
-// that is null is cleared, a list is replaced, a map gains entries. "reset" begins with the zero Knobs.
+// command is the body of POST /_control. Behaviour are laid over the present ones: a field that is not named stays, one
+// that is null is cleared, a list is replaced, a map gains entries. "reset" begins with the zero Behaviour.
 type command struct {
 	Reset          bool            `json:"reset"`
-	Knobs          json.RawMessage `json:"knobs"`
+	Behaviour      json.RawMessage `json:"knobs"`
 	RevokeAll      bool            `json:"revoke_all"`
 	ExpireAccess   bool            `json:"expire_access"`
 	ApproveDevices bool            `json:"approve_devices"`
@@ -48,7 +48,7 @@ func (w *World) Control(body []byte) error {
 	if err := StrictJSON(body, &c); err != nil {
 		return err
 	}
-	if err := w.layKnobs(c); err != nil {
+	if err := w.setBehaviour(c); err != nil {
 		return err
 	}
 	for _, action := range []struct {
@@ -62,19 +62,19 @@ func (w *World) Control(body []byte) error {
 	return nil
 }
 
-func (w *World) layKnobs(c command) error {
+func (w *World) setBehaviour(c command) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	k := w.knobs.clone()
 	if c.Reset {
-		k = Knobs{}
+		k = Behaviour{}
 	}
-	if c.Knobs != nil {
+	if c.Behaviour != nil {
 		var named struct{ Faults json.RawMessage }
-		if json.Unmarshal(c.Knobs, &named) == nil && named.Faults != nil {
+		if json.Unmarshal(c.Behaviour, &named) == nil && named.Faults != nil {
 			k.Faults = nil // encoding/json would leave old fields in reused elements (golang.org/issue/21092)
 		}
-		if err := StrictJSON(c.Knobs, &k); err != nil {
+		if err := StrictJSON(c.Behaviour, &k); err != nil {
 			return err
 		}
 	}

@@ -45,8 +45,8 @@ func (w *World) deviceAuthorization(rw http.ResponseWriter, r *http.Request) {
 		oe.write(rw)
 		return
 	}
-	value := w.ledger.secret("dc_")
-	w.ledger.devices[value] = d
+	value := w.tokenStore.secret("dc_")
+	w.tokenStore.devices[value] = d
 	WriteJSON(rw, http.StatusOK, map[string]any{
 		"device_code": value, "user_code": d.userCode,
 		"verification_uri":          w.issuer + "/device",
@@ -84,7 +84,7 @@ func (w *World) devicePage(rw http.ResponseWriter, r *http.Request) {
 		page(rw, w.issuer+"/device", "user_code", r.FormValue("user_code"))
 		return
 	}
-	for _, d := range w.ledger.devices {
+	for _, d := range w.tokenStore.devices {
 		if d.state == deviceWaits && strings.EqualFold(d.userCode, r.PostFormValue("user_code")) {
 			d.state = deviceApproved
 			_, _ = rw.Write([]byte("Approved.\n"))
@@ -97,7 +97,7 @@ func (w *World) devicePage(rw http.ResponseWriter, r *http.Request) {
 // redeemDevice answers a poll. One that comes before the interval is over makes the interval five seconds longer
 // (RFC 8628 section 3.5).
 func (w *World) redeemDevice(c *Client, form url.Values) (map[string]any, *oauthError) {
-	d := w.ledger.devices[form.Get("device_code")]
+	d := w.tokenStore.devices[form.Get("device_code")]
 	if d == nil || d.client != c || d.state == deviceDone {
 		return nil, refuse("invalid_grant", "the device code is unknown")
 	}

@@ -23,7 +23,7 @@ func (a *agent) device() (answer, url.Values) {
 
 // later moves the server's clock, so that no test has to wait for an interval.
 func (a *agent) later(d time.Duration) {
-	a.w.Set(func(k *fakeworld.Knobs) { k.Skew += fakeworld.Duration(d) })
+	a.w.Set(func(k *fakeworld.Behaviour) { k.Skew += fakeworld.Duration(d) })
 }
 
 func TestDeviceFlow(t *testing.T) {
@@ -51,16 +51,16 @@ func TestDeviceFlow(t *testing.T) {
 func TestDeviceEndings(t *testing.T) {
 	a := start(t, fakeworld.Options{})
 	_, denied := a.device()
-	a.w.Set(func(k *fakeworld.Knobs) { k.Device = "deny" })
+	a.w.Set(func(k *fakeworld.Behaviour) { k.Device = "deny" })
 	a.wantError(a.post("/token", denied, "", ""), 400, "access_denied")
 
 	_, approved := a.device()
-	a.w.Set(func(k *fakeworld.Knobs) { k.Device = "approve" })
+	a.w.Set(func(k *fakeworld.Behaviour) { k.Device = "approve" })
 	if resp := a.post("/token", approved, "", ""); resp.status != http.StatusOK {
 		t.Errorf("approve got %s", resp.body)
 	}
 	_, byCall := a.device()
-	a.w.Set(func(k *fakeworld.Knobs) { k.Device = "" })
+	a.w.Set(func(k *fakeworld.Behaviour) { k.Device = "" })
 	a.w.ApproveDevices()
 	if resp := a.post("/token", byCall, "", ""); resp.status != http.StatusOK {
 		t.Errorf("ApproveDevices got %s", resp.body)

@@ -14,7 +14,7 @@
 //
 // # How it misbehaves
 //
-// Knobs change what it says and Faults what becomes of a request; both can be set while it runs, from Go (World.Set)
+// Behaviour change what it says and Faults what becomes of a request; both can be set while it runs, from Go (World.Set)
 // and by POST of JSON to /_control on a listener of its own, for tests in another process:
 //
 //	POST /_control  {"knobs": {"faults": [{"on": "token", "times": 2, "status": 503}]}}

@@ -69,7 +69,7 @@ func (w *World) faulty(on string, h http.HandlerFunc) http.HandlerFunc {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		f, now := w.fault(on, r, body)
 		rw.Header().Set("Date", now.UTC().Format(http.TimeFormat))
-		w.strike(f, rw, r, h)
+		w.applyFault(f, rw, r, h)
 	}
 }
 
@@ -96,7 +96,7 @@ func (w *World) fault(on string, r *http.Request, body []byte) (Fault, time.Time
 	return f, w.now()
 }
 
-func (w *World) strike(f Fault, rw http.ResponseWriter, r *http.Request, h http.HandlerFunc) {
+func (w *World) applyFault(f Fault, rw http.ResponseWriter, r *http.Request, h http.HandlerFunc) {
 	switch {
 	case f.Hang:
 		select {

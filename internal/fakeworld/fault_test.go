@@ -11,7 +11,7 @@ import (
 )
 
 func (a *agent) fault(f fakeworld.Fault) {
-	a.w.Set(func(k *fakeworld.Knobs) { k.Faults = []fakeworld.Fault{f} })
+	a.w.Set(func(k *fakeworld.Behaviour) { k.Faults = []fakeworld.Fault{f} })
 }
 
 // tryRefresh sends a refresh that may stay without an answer.
@@ -102,8 +102,8 @@ func TestOtherFaults(t *testing.T) {
 	if resp := a.get(wellKnown); len(resp.body) != 10<<20 {
 		t.Errorf("%d bytes", len(resp.body))
 	}
-	a.w.Set(func(k *fakeworld.Knobs) {
-		*k = fakeworld.Knobs{Token: map[string]any{"access_token": "a\nb", "expires_in": nil}, Skew: fakeworld.Duration(time.Hour)}
+	a.w.Set(func(k *fakeworld.Behaviour) {
+		*k = fakeworld.Behaviour{Token: map[string]any{"access_token": "a\nb", "expires_in": nil}, Skew: fakeworld.Duration(time.Hour)}
 	})
 	resp := a.signIn()
 	if resp.text("access_token") != "a\nb" || resp.doc["expires_in"] != nil {

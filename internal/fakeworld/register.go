@@ -28,14 +28,14 @@ func (w *World) register(rw http.ResponseWriter, r *http.Request) {
 	w.stats.Registrations++
 	w.stats.RegisterRequests = append(w.stats.RegisterRequests, *c)
 	c.ID = "client-" + rand.Text()
-	w.ledger.clients[c.ID] = c
+	w.tokenStore.clients[c.ID] = c
 	doc := map[string]any{
 		"client_id": c.ID, "client_id_issued_at": w.now().Unix(), "client_name": c.Name,
 		"token_endpoint_auth_method": c.AuthMethod, "application_type": c.ApplicationType,
 		"redirect_uris": c.RedirectURIs, "grant_types": c.GrantTypes, "response_types": c.ResponseTypes,
 	}
 	if c.AuthMethod != "none" {
-		c.Secret = w.ledger.secret("cs_")
+		c.Secret = w.tokenStore.secret("cs_")
 		doc["client_secret"], doc["client_secret_expires_at"] = c.Secret, 0
 	}
 	WriteJSON(rw, http.StatusCreated, Override(doc, w.knobs.Registration))

@@ -131,7 +131,7 @@ func (w *World) judge(path string, r *http.Request) (Caller, string) {
 	if !strings.EqualFold(scheme, "Bearer") || !credential.CheckBearer(value) {
 		return Caller{}, MCPMalformed
 	}
-	a := w.ledger.access[value]
+	a := w.tokenStore.access[value]
 	switch {
 	case a == nil:
 		return Caller{}, MCPUnknown

@@ -58,7 +58,7 @@ func TestProtectedServerRefusesOldTokens(t *testing.T) {
 
 func TestStepUp(t *testing.T) {
 	a := start(t, fakeworld.Options{})
-	a.w.Set(func(k *fakeworld.Knobs) { k.RequireScopes = []string{"mcp:write"} })
+	a.w.Set(func(k *fakeworld.Behaviour) { k.RequireScopes = []string{"mcp:write"} })
 	resp := a.ping(a.w.ServerURL(), a.signIn().text("access_token"))
 	challenge := resp.header.Get("WWW-Authenticate")
 	if resp.status != http.StatusForbidden || !strings.Contains(challenge, `error="insufficient_scope"`) || !strings.Contains(challenge, `scope="mcp:write"`) {
@@ -96,7 +96,7 @@ func TestMetadata(t *testing.T) {
 			t.Errorf("%s says %v", u, doc)
 		}
 	}
-	a.w.Set(func(k *fakeworld.Knobs) {
+	a.w.Set(func(k *fakeworld.Behaviour) {
 		k.Metadata = map[string]any{"issuer": "https://example.com", "code_challenge_methods_supported": nil, "token_endpoint": "javascript:x"}
 	})
 	doc := a.get(base + "/.well-known/oauth-authorization-server/tenant").doc

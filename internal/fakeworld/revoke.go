@@ -20,11 +20,11 @@ func (w *World) revokeToken(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	value := form.Get("token")
-	if rt := w.ledger.refresh[value]; rt != nil && rt.grant.client == c {
+	if rt := w.tokenStore.refresh[value]; rt != nil && rt.grant.client == c {
 		w.stats.Revocations++
 		w.revoke(rt.grant)
 	}
-	if a := w.ledger.access[value]; a != nil && a.grant.client == c {
+	if a := w.tokenStore.access[value]; a != nil && a.grant.client == c {
 		w.stats.Revocations++
 		a.ended = true
 	}

@@ -82,22 +82,22 @@ func (w *World) ResetStats() {
 func (w *World) Secrets() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Sorted(maps.Keys(w.ledger.secrets))
+	return slices.Sorted(maps.Keys(w.tokenStore.secrets))
 }
 
-// bookToken records a token request; the caller holds w.mu.
-func (w *World) bookToken(form url.Values, client, method string, oe *oauthError) {
+// countToken records a token request; the caller holds w.mu.
+func (w *World) countToken(form url.Values, client, method string, oe *oauthError) {
 	req := TokenRequest{Grant: form.Get("grant_type"), ClientID: client, AuthMethod: method}
 	if oe != nil {
 		req.Error = oe.code
 	}
-	for _, secret := range w.stats.Book(req, form) {
-		w.ledger.secrets[secret] = true
+	for _, secret := range w.stats.Count(req, form) {
+		w.tokenStore.secrets[secret] = true
 	}
 }
 
-// Book counts a token request, whose parameters are those of form without the secrets, which it returns.
-func (s *Stats) Book(req TokenRequest, form url.Values) (secrets []string) {
+// Count counts a token request, whose parameters are those of form without the secrets, which it returns.
+func (s *Stats) Count(req TokenRequest, form url.Values) (secrets []string) {
 	req.Params = maps.Clone(form)
 	for _, p := range secretParams {
 		if v := form.Get(p); v != "" {

@@ -16,7 +16,7 @@ func (w *World) token(rw http.ResponseWriter, r *http.Request) {
 	defer w.mu.Unlock()
 	form, oe := readForm(r)
 	if oe != nil {
-		w.bookToken(form, "", "", oe)
+		w.countToken(form, "", "", oe)
 		oe.write(rw)
 		return
 	}
@@ -27,7 +27,7 @@ func (w *World) token(rw http.ResponseWriter, r *http.Request) {
 		method = c.AuthMethod
 		doc, oe = w.redeem(c, form)
 	}
-	w.bookToken(form, id, method, oe)
+	w.countToken(form, id, method, oe)
 	if oe != nil {
 		oe.write(rw)
 		return
@@ -53,7 +53,7 @@ func (w *World) redeem(c *Client, form url.Values) (map[string]any, *oauthError)
 
 // redeemCode spends an authorization code at its first presentation by its client, good or bad.
 func (w *World) redeemCode(c *Client, form url.Values) (map[string]any, *oauthError) {
-	co := w.ledger.codes[form.Get("code")]
+	co := w.tokenStore.codes[form.Get("code")]
 	if co == nil || co.client != c {
 		return nil, refuse("invalid_grant", "the code is unknown")
 	}
@@ -89,7 +89,7 @@ func verifies(verifier, challenge string) bool {
 
 // redeemRefresh judges everything else before it spends the refresh token.
 func (w *World) redeemRefresh(c *Client, form url.Values) (map[string]any, *oauthError) {
-	rt := w.ledger.refresh[form.Get("refresh_token")]
+	rt := w.tokenStore.refresh[form.Get("refresh_token")]
 	switch {
 	case rt == nil || rt.grant.client != c:
 		return nil, refuse("invalid_grant", "the refresh token is unknown")
@@ -144,15 +144,15 @@ func (w *World) wantsRefresh(g *grant) bool {
 
 func (w *World) newGrant(c *Client, subject, resource string, scopes []string) *grant {
 	g := &grant{client: c, subject: subject, resource: resource, scopes: scopes}
-	w.ledger.grants = append(w.ledger.grants, g)
+	w.tokenStore.grants = append(w.tokenStore.grants, g)
 	return g
 }
 
 // tokens issues an access token and, where withRefresh, a refresh token; the result is the response of RFC 6749
 // section 5.1. refresh_token_expires_in is what GitHub, Microsoft and others add to it.
 func (w *World) tokens(g *grant, scopes []string, withRefresh bool) map[string]any {
-	value := w.ledger.secret("at_")
-	w.ledger.access[value] = &accessToken{grant: g, scopes: scopes, expiry: w.now().Add(w.opt.AccessTTL), serial: len(w.ledger.access) + 1}
+	value := w.tokenStore.secret("at_")
+	w.tokenStore.access[value] = &accessToken{grant: g, scopes: scopes, expiry: w.now().Add(w.opt.AccessTTL), serial: len(w.tokenStore.access) + 1}
 	doc := map[string]any{"access_token": value, "token_type": "Bearer", "scope": strings.Join(scopes, " ")}
 	if w.opt.OmitScope {
 		delete(doc, "scope")
@@ -175,7 +175,7 @@ func (w *World) addRefresh(doc map[string]any, g *grant) {
 		rt.expiry = w.now().Add(w.opt.RefreshTTL)
 		doc["refresh_token_expires_in"] = int(w.opt.RefreshTTL / time.Second)
 	}
-	value := w.ledger.secret("rt_")
-	w.ledger.refresh[value] = rt
+	value := w.tokenStore.secret("rt_")
+	w.tokenStore.refresh[value] = rt
 	doc["refresh_token"] = value
 }

@@ -69,7 +69,7 @@ func TestCodeOfAnotherClient(t *testing.T) {
 func TestCodeExpires(t *testing.T) {
 	a := start(t, fakeworld.Options{})
 	code := a.authorize(a.authorizeForm()).Get("code")
-	a.w.Set(func(k *fakeworld.Knobs) { k.Skew = fakeworld.Duration(2 * time.Minute) })
+	a.w.Set(func(k *fakeworld.Behaviour) { k.Skew = fakeworld.Duration(2 * time.Minute) })
 	a.wantError(a.post("/token", a.codeForm(code), "", ""), 400, "invalid_grant")
 }
 
@@ -138,7 +138,7 @@ func TestRefreshTokenOfAnotherClient(t *testing.T) {
 func TestRefreshTokenExpires(t *testing.T) {
 	a := start(t, fakeworld.Options{RefreshTTL: time.Minute})
 	form := a.refreshForm(a.signIn().text("refresh_token"))
-	a.w.Set(func(k *fakeworld.Knobs) { k.Skew = fakeworld.Duration(2 * time.Minute) })
+	a.w.Set(func(k *fakeworld.Behaviour) { k.Skew = fakeworld.Duration(2 * time.Minute) })
 	a.wantError(a.post("/token", form, "", ""), 400, "invalid_grant")
 }
 

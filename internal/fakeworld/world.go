@@ -24,10 +24,10 @@ type World struct {
 	certificate tls.Certificate
 	certPEM     []byte
 
-	mu     sync.Mutex
-	knobs  Knobs
-	stats  Stats
-	ledger ledger
+	mu         sync.Mutex
+	knobs      Behaviour
+	stats      Stats
+	tokenStore tokenStore
 
 	servers []*http.Server
 	closed  chan struct{}
@@ -37,7 +37,7 @@ type World struct {
 // Start listens on three loopback ports (authorization server, protected servers, control) and serves until Close.
 func Start(o Options) (*World, error) {
 	o = o.withDefaults()
-	w := &World{opt: o, stats: NewStats(), ledger: newLedger(o), closed: make(chan struct{})}
+	w := &World{opt: o, stats: NewStats(), tokenStore: newTokenStore(o), closed: make(chan struct{})}
 	if err := w.makeKeys(); err != nil {
 		return nil, fmt.Errorf("make keys: %w", err)
 	}

@@ -70,7 +70,7 @@ func FuzzControl(f *testing.F) {
 	}
 	f.Fuzz(func(_ *testing.T, body []byte) {
 		if w.Control(body) == nil {
-			w.Set(func(*fakeworld.Knobs) {}) // panics over knobs that do not survive encoding and decoding
+			w.Set(func(*fakeworld.Behaviour) {}) // panics over knobs that do not survive encoding and decoding
 		}
 	})
 }

@@ -21,11 +21,11 @@ const (
 	directLimit = 1.5                    // from the start of a client to its first list, against the same client without a bridge
 	peerLimit   = 5                      // how much longer the peer takes for that, at least
 	addedLimit  = 300 * time.Microsecond // on each call
-	crowd       = 1000                   // calls at once
+	callsAtOnce = 1000                   // calls at once
 )
 
-// span is a protected MCP server, a home that is signed in to it, and the bridges to measure.
-type span struct {
+// bridgeBench is a protected MCP server, a home that is signed in to it, and the bridges to measure.
+type bridgeBench struct {
 	dir, bin string
 	world    *world
 	header   string // with a valid token
@@ -33,8 +33,8 @@ type span struct {
 	modules  string
 }
 
-func newSpan(ctx context.Context, bin, modules string) (s *span, err error) {
-	s = &span{}
+func newBridgeBench(ctx context.Context, bin, modules string) (s *bridgeBench, err error) {
+	s = &bridgeBench{}
 	if s.bin, err = filepath.Abs(bin); err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func newSpan(ctx context.Context, bin, modules string) (s *span, err error) {
 		return nil, err
 	}
 	if err = buildWorld(ctx, s.dir); err == nil {
-		err = s.furnish()
+		err = s.writeConfig()
 	}
 	if err == nil {
 		s.world, err = startWorld(ctx, s.dir)
@@ -67,19 +67,19 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func (s *span) clear() {
+func (s *bridgeBench) clear() {
 	if s.world != nil {
 		_ = s.world.end()
 	}
 	_ = os.RemoveAll(s.dir)
 }
 
-func (s *span) path(name string) string { return filepath.Join(s.dir, name) }
+func (s *bridgeBench) path(name string) string { return filepath.Join(s.dir, name) }
 
-func (s *span) program() string { return filepath.Join(s.bin, exe("mcp-credential")) }
+func (s *bridgeBench) program() string { return filepath.Join(s.bin, exe("mcp-credential")) }
 
 // environ is what hosts leave of an environment: the Inspector passes on little else.
-func (s *span) environ() []string {
+func (s *bridgeBench) environ() []string {
 	env := []string{"HOME=" + s.dir, "USERPROFILE=" + s.dir, "BROWSER=" + s.path(exe("fakebrowser"))}
 	for _, name := range []string{"PATH", "SYSTEMROOT", "TEMP"} {
 		if value := os.Getenv(name); value != "" {
@@ -89,8 +89,8 @@ func (s *span) environ() []string {
 	return env
 }
 
-// furnish writes the configuration of a home with a keychain that needs nobody.
-func (s *span) furnish() error {
+// writeConfig writes the configuration of a home with a keychain that needs nobody.
+func (s *bridgeBench) writeConfig() error {
 	home := s.path(".mcp-credential")
 	err := os.Mkdir(home, 0o700)
 	if err == nil {
@@ -103,7 +103,7 @@ func (s *span) furnish() error {
 	return err
 }
 
-func (s *span) output(ctx context.Context, name string, args ...string) ([]byte, error) {
+func (s *bridgeBench) output(ctx context.Context, name string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = s.environ()
 	out, err := cmd.Output()
@@ -114,18 +114,18 @@ func (s *span) output(ctx context.Context, name string, args ...string) ([]byte,
 }
 
 // peer is mcp-remote. It gets its token in a header: that spares it an OAuth of its own.
-func (s *span) peer() []string {
+func (s *bridgeBench) peer() []string {
 	return []string{s.node, filepath.Join(s.modules, "mcp-remote", "dist", "proxy.js"), s.world.url, "--header", s.header}
 }
 
 // inspector is the Inspector, told to list the tools of what follows.
-func (s *span) inspector(more ...string) []string {
+func (s *bridgeBench) inspector(more ...string) []string {
 	script := filepath.Join(s.modules, "@modelcontextprotocol", "inspector", "clients", "launcher", "build", "index.js")
 	return append([]string{s.node, script, "--cli", "--method", "tools/list", "--transport"}, more...)
 }
 
 // starts are the pairs from the start of a client to its first list of tools: whole processes.
-func (s *span) starts() ([]pair, error) {
+func (s *bridgeBench) starts() ([]pair, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -146,12 +146,12 @@ func (s *span) starts() ([]pair, error) {
 }
 
 // host starts a bridge and greets through it.
-func (s *span) host(ctx context.Context, argv ...string) (*mcphost.Host, error) {
+func (s *bridgeBench) host(ctx context.Context, argv ...string) (*mcphost.Host, error) {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = s.environ()
 	h, err := mcphost.Start(cmd, nil)
 	if err == nil {
-		err = greet(ctx, h)
+		err = initialize(ctx, h)
 	}
 	return h, err
 }
@@ -205,9 +205,9 @@ func together(ctx context.Context, c caller, n int) (time.Duration, error) {
 }
 
 // report is the part of the table that is about calls.
-func (s *span) report(ctx context.Context, runs int, out io.Writer) (broken int, err error) {
+func (s *bridgeBench) report(ctx context.Context, runs int, out io.Writer) (broken int, err error) {
 	d := newDirect(s.world.url, strings.TrimPrefix(s.header, "Authorization: Bearer "))
-	if err := greet(ctx, d); err != nil {
+	if err := initialize(ctx, d); err != nil {
 		return 0, err
 	}
 	h, err := s.host(ctx, s.program(), "bridge", s.world.url)
@@ -226,15 +226,15 @@ func (s *span) report(ctx context.Context, runs int, out io.Writer) (broken int,
 	if err := s.reportPeer(ctx, runs, d, out); err != nil {
 		return broken, err
 	}
-	took, err := together(ctx, h, crowd)
+	took, err := together(ctx, h, callsAtOnce)
 	if err != nil {
 		return broken, err
 	}
-	fmt.Fprintf(out, "%d calls at once through the bridge: %s ms\n", crowd, ms(took))
+	fmt.Fprintf(out, "%d calls at once through the bridge: %s ms\n", callsAtOnce, ms(took))
 	return broken, nil
 }
 
-func (s *span) reportPeer(ctx context.Context, runs int, d *direct, out io.Writer) error {
+func (s *bridgeBench) reportPeer(ctx context.Context, runs int, d *direct, out io.Writer) error {
 	if s.node == "" {
 		fmt.Fprintln(out, "not compared with the Inspector and mcp-remote: run scripts/conformance/node.sh install")
 		return nil

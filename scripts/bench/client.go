@@ -36,17 +36,17 @@ func playClient(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		return greet(ctx, newDirect(args[2], strings.TrimSpace(string(token))))
+		return initialize(ctx, newDirect(args[2], strings.TrimSpace(string(token))))
 	}
 	h, err := mcphost.Start(exec.CommandContext(ctx, args[1], args[2:]...), nil)
 	if err != nil {
 		return err
 	}
-	return greet(ctx, h) // the bridge ends with this process; that is not measured
+	return initialize(ctx, h) // the bridge ends with this process; that is not measured
 }
 
-// greet does the handshake and lists the tools.
-func greet(ctx context.Context, c caller) error {
+// initialize does the handshake and lists the tools.
+func initialize(ctx context.Context, c caller) error {
 	_, err := c.Call(ctx, "initialize", map[string]any{"protocolVersion": revision, "capabilities": map[string]any{},
 		"clientInfo": map[string]any{"name": "bench", "version": "1"}})
 	if err == nil {

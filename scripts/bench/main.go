@@ -46,12 +46,12 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if *runs < leastRuns {
 		return fmt.Errorf("-runs must be at least %d", leastRuns)
 	}
-	f, err := newField(ctx, *bin)
+	f, err := newGetBench(ctx, *bin)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.clear()) }()
-	b, err := newSpan(ctx, *bin, *peer)
+	b, err := newBridgeBench(ctx, *bin, *peer)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 }
 
 // measureAll prints what a warm get costs, then what a bridge costs, and returns how many limits are broken.
-func measureAll(ctx context.Context, f *field, b *span, runs int, out io.Writer) (slow int, err error) {
+func measureAll(ctx context.Context, f *getBench, b *bridgeBench, runs int, out io.Writer) (slow int, err error) {
 	if slow, err = table(ctx, f.pairs(), runs, out); err != nil {
 		return slow, err
 	}

@@ -31,11 +31,11 @@ func TestBench(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	f, err := newField(t.Context(), bin)
+	f, err := newGetBench(t.Context(), bin)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := newSpan(t.Context(), bin, t.TempDir())
+	b, err := newBridgeBench(t.Context(), bin, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

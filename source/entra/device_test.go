@@ -14,7 +14,7 @@ import (
 func TestDeviceKeepsThePace(t *testing.T) {
 	r := newRig(t, fake.Options{DeviceInterval: 3 * time.Second})
 	r.way = source.Device
-	r.world.Set(func(k *fake.Knobs) { k.Device = "approve" })
+	r.world.Set(func(k *fake.Behaviour) { k.Device = "approve" })
 	a := r.signIn(r.target(1))
 	if got := r.ping(1, a.Token.Access); got != 200 {
 		t.Errorf("the server answers %d", got)
@@ -30,13 +30,13 @@ func TestDeviceKeepsThePace(t *testing.T) {
 func TestDeviceSlowsDownAndSurvivesTrouble(t *testing.T) {
 	r := newRig(t, fake.Options{})
 	r.way = source.Device
-	r.world.Set(func(k *fake.Knobs) { k.Refuse = []fake.Refuse{{Code: 503, Times: 1}} })
+	r.world.Set(func(k *fake.Behaviour) { k.Refuse = []fake.Refuse{{Code: 503, Times: 1}} })
 	r.onNap = func(n int) {
 		switch n {
 		case 3:
 			r.slept.Add(-int64(2 * time.Second)) // too early by the server's clock
 		case 4:
-			r.world.Set(func(k *fake.Knobs) { k.Device = "approve" })
+			r.world.Set(func(k *fake.Behaviour) { k.Device = "approve" })
 		}
 	}
 	if a := r.signIn(r.target(1)); r.ping(1, a.Token.Access) != 200 {
@@ -71,7 +71,7 @@ func TestDeviceInATenantCalledToken(t *testing.T) {
 func TestDeviceDeclined(t *testing.T) {
 	r := newRig(t, fake.Options{})
 	r.way = source.Device
-	r.world.Set(func(k *fake.Knobs) { k.Device = "deny" })
+	r.world.Set(func(k *fake.Behaviour) { k.Device = "deny" })
 	_, err := r.Interactive(t.Context(), r.target(1), r)
 	wantKind(t, err, credential.Refused)
 }

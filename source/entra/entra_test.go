@@ -125,7 +125,7 @@ func TestKeepComesFirst(t *testing.T) {
 		"unprintable token": {"access_token": "a b"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r.world.Set(func(k *fake.Knobs) { k.Token = odd })
+			r.world.Set(func(k *fake.Behaviour) { k.Token = odd })
 			var kept credential.Grant
 			_, err := r.Silent(t.Context(), r.target(1), g, "none", func(g credential.Grant) error { kept = g; return nil })
 			if kept.RefreshToken.IsZero() || kept.RefreshToken.Equal(g.RefreshToken) {
@@ -136,7 +136,7 @@ func TestKeepComesFirst(t *testing.T) {
 			}
 		})
 	}
-	r.world.Set(func(k *fake.Knobs) { k.Token = nil })
+	r.world.Set(func(k *fake.Behaviour) { k.Token = nil })
 	full := errors.New("no space")
 	a, err := r.Silent(t.Context(), r.target(1), g, "none", func(credential.Grant) error { return full })
 	if !errors.Is(err, full) || r.ping(1, a.Token.Access) != 200 {
@@ -173,7 +173,7 @@ func TestResourceParameter(t *testing.T) {
 	target.Resource = fake.AppURI(1)
 	for _, code := range []int{9010010, 901002} {
 		r.world.ResetStats()
-		r.world.Set(func(k *fake.Knobs) { k.Refuse = []fake.Refuse{{Code: code, Times: 1}} })
+		r.world.Set(func(k *fake.Behaviour) { k.Refuse = []fake.Refuse{{Code: code, Times: 1}} })
 		if _, err := r.silent(target, g); err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +196,7 @@ func TestClaims(t *testing.T) {
 	if !strings.Contains(sent, `"nbf"`) || !strings.Contains(sent, `"cp1"`) {
 		t.Errorf("claims %s", sent)
 	}
-	r.world.Set(func(k *fake.Knobs) { k.MFA = true })
+	r.world.Set(func(k *fake.Behaviour) { k.MFA = true })
 	_, err := r.silent(target, g)
 	wantKind(t, err, credential.StepUp)
 	var e *credential.Error
@@ -217,10 +217,10 @@ func TestClaims(t *testing.T) {
 func TestBoundTokenIsNoBearer(t *testing.T) {
 	r := newRig(t, fake.Options{})
 	g := r.signIn(r.target(1)).Grant
-	r.world.Set(func(k *fake.Knobs) { k.AccessBody = map[string]any{"cnf": map[string]any{"kid": "x"}} })
+	r.world.Set(func(k *fake.Behaviour) { k.AccessBody = map[string]any{"cnf": map[string]any{"kid": "x"}} })
 	_, err := r.silent(r.target(1), g)
 	wantKind(t, err, credential.Misconfigured)
-	r.world.Set(func(k *fake.Knobs) { k.AccessBody, k.Token = nil, map[string]any{"token_type": "pop"} })
+	r.world.Set(func(k *fake.Behaviour) { k.AccessBody, k.Token = nil, map[string]any{"token_type": "pop"} })
 	_, err = r.silent(r.target(1), g)
 	wantKind(t, err, credential.Misconfigured)
 }

@@ -11,9 +11,9 @@ import (
 	fake "github.com/mcp-credential/mcp-credential/internal/fakeworld/entra"
 )
 
-func voucher(t *testing.T, issuer, subject string) *fake.Voucher {
+func voucher(t *testing.T, issuer, subject string) *fake.WorkloadIssuer {
 	t.Helper()
-	v, err := fake.NewVoucher(issuer, subject)
+	v, err := fake.NewWorkloadIssuer(issuer, subject)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestFederatedTokenFile(t *testing.T) {
 	}
 }
 
-func mustSign(t *testing.T, v *fake.Voucher, subject, audience string) string {
+func mustSign(t *testing.T, v *fake.WorkloadIssuer, subject, audience string) string {
 	t.Helper()
 	was := v.Subject
 	defer func() { v.Subject = was }()

@@ -162,13 +162,13 @@ func TestMachineRefusals(t *testing.T) {
 		500011: {credential.Misconfigured, "the app of the scope"}, 123456: {credential.Refused, "AADSTS123456"},
 		429: {credential.Throttled, "wait"}, 503: {credential.Network, "503"},
 	} {
-		r.world.Set(func(k *fake.Knobs) { k.Refuse = []fake.Refuse{{Code: code}} })
+		r.world.Set(func(k *fake.Behaviour) { k.Refuse = []fake.Refuse{{Code: code}} })
 		r.refused(want.kind, want.says)
 		_, err := r.get()
 		if code > 1000 && !strings.Contains(err.Error(), "correlation id ") {
 			t.Errorf("%d: %v", code, err)
 		}
 	}
-	r.world.Set(func(k *fake.Knobs) { k.Refuse, k.AccessBody = nil, map[string]any{"cnf": map[string]any{"kid": "x"}} })
+	r.world.Set(func(k *fake.Behaviour) { k.Refuse, k.AccessBody = nil, map[string]any{"cnf": map[string]any{"kid": "x"}} })
 	r.refused(credential.Misconfigured, "bound to a key")
 }

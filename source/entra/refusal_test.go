@@ -63,7 +63,7 @@ func TestRefusals(t *testing.T) {
 	r := newRig(t, fake.Options{})
 	g := r.signIn(r.target(1)).Grant
 	for code, want := range refusals {
-		r.world.Set(func(k *fake.Knobs) { k.Refuse = []fake.Refuse{{Code: code}} })
+		r.world.Set(func(k *fake.Behaviour) { k.Refuse = []fake.Refuse{{Code: code}} })
 		r.world.ResetStats()
 		_, err := r.silent(r.target(1), g)
 		var e *credential.Error
@@ -125,7 +125,7 @@ func TestStrictness(t *testing.T) {
 	if _, err := r.silent(target, g); err != nil {
 		t.Errorf("a mixture: %v", err)
 	}
-	r.world.Set(func(k *fake.Knobs) { k.Skew = 2 * 3600e9 })
+	r.world.Set(func(k *fake.Behaviour) { k.Skew = 2 * 3600e9 })
 	_, err := r.silent(r.target(1), g)
 	wantKind(t, err, credential.SignInDead)
 }
@@ -138,7 +138,7 @@ func TestThrottled(t *testing.T) {
 		says string
 		want time.Duration
 	}{{429, "17", 17 * time.Second * 0}, {503, "17", 0}, {429, "", 30 * time.Second}, {50196, "", 30 * time.Second}, {429, "86400", time.Hour}, {429, "120", 2 * time.Minute}} {
-		r.world.Set(func(k *fake.Knobs) { k.Refuse = []fake.Refuse{{Code: c.code, RetryAfter: c.says}} })
+		r.world.Set(func(k *fake.Behaviour) { k.Refuse = []fake.Refuse{{Code: c.code, RetryAfter: c.says}} })
 		_, err := r.silent(r.target(1), g)
 		wantKind(t, err, credential.Throttled)
 		var e *credential.Error
@@ -151,7 +151,7 @@ func TestThrottled(t *testing.T) {
 func TestTroubleIsTriedAgain(t *testing.T) {
 	r := newRig(t, fake.Options{})
 	g := r.signIn(r.target(1)).Grant
-	r.world.Set(func(k *fake.Knobs) { k.Refuse = []fake.Refuse{{Code: 500, Times: 2}} })
+	r.world.Set(func(k *fake.Behaviour) { k.Refuse = []fake.Refuse{{Code: 500, Times: 2}} })
 	if _, err := r.silent(r.target(1), g); err != nil {
 		t.Fatal(err)
 	}

@@ -68,8 +68,8 @@ func (w *World) authorize(rw http.ResponseWriter, r *http.Request) {
 		w.sendBack(rw, r, q, url.Values{"error": {ref.oauth}, "error_description": {doc["error_description"].(string)}})
 		return
 	}
-	value := w.ledger.secret("1.co_", 400)
-	w.ledger.codes[value] = &code{client: q.Get("client_id"), redirect: q.Get("redirect_uri"), challenge: q.Get("code_challenge"),
+	value := w.tokenStore.secret("1.co_", 400)
+	w.tokenStore.codes[value] = &code{client: q.Get("client_id"), redirect: q.Get("redirect_uri"), challenge: q.Get("code_challenge"),
 		user: w.user(q.Get("login_hint")), asked: got, mfa: len(accessClaims(q.Get("claims"))) > 0, expiry: w.now().Add(10 * time.Minute)}
 	w.stats.Authorizations++
 	w.sendBack(rw, r, q, url.Values{"code": {value}, "session_state": {uuid()}})

@@ -46,8 +46,8 @@ func (w *World) deviceCode(rw http.ResponseWriter, r *http.Request) {
 		ref.write(rw, w.now())
 		return
 	}
-	value := w.ledger.secret("dc_", 0)
-	w.ledger.devices[value] = &device{client: client, asked: got, mfa: len(accessClaims(r.PostForm.Get("claims"))) > 0,
+	value := w.tokenStore.secret("dc_", 0)
+	w.tokenStore.devices[value] = &device{client: client, asked: got, mfa: len(accessClaims(r.PostForm.Get("claims"))) > 0,
 		expiry: w.now().Add(15 * time.Minute), interval: w.opt.DeviceInterval}
 	user := rand.Text()[:9]
 	fakeworld.WriteJSON(rw, http.StatusOK, map[string]any{"device_code": value, "user_code": user, "verification_uri": "https://microsoft.com/devicelogin",
@@ -56,7 +56,7 @@ func (w *World) deviceCode(rw http.ResponseWriter, r *http.Request) {
 
 // redeemDevice answers a poll. One that comes too early makes the interval longer (RFC 8628 section 3.5).
 func (w *World) redeemDevice(form url.Values) (issue, *refusal) {
-	d := w.ledger.devices[form.Get("device_code")]
+	d := w.tokenStore.devices[form.Get("device_code")]
 	if d == nil || d.client != form.Get("client_id") {
 		return issue{}, refuse(9002313)
 	}
@@ -73,6 +73,6 @@ func (w *World) redeemDevice(form url.Values) (issue, *refusal) {
 	case !d.approved && w.knobs.Device != "approve":
 		return issue{}, pending("authorization_pending", "Nobody has entered the code yet.")
 	}
-	delete(w.ledger.devices, form.Get("device_code"))
+	delete(w.tokenStore.devices, form.Get("device_code"))
 	return issue{session: &session{client: d.client, user: w.user(""), mfa: d.mfa, first: d.asked.app}, asked: d.asked}, nil
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 )
 
-// Voucher is an issuer of tokens that vouch for a workload: GitHub, Azure DevOps, a Kubernetes cluster.
-type Voucher struct {
+// WorkloadIssuer is an issuer of tokens that vouch for a workload: GitHub, Azure DevOps, a Kubernetes cluster.
+type WorkloadIssuer struct {
 	Issuer, Subject string
 	Bearer          string // what a job shows to get one
 	Now             func() time.Time
@@ -26,19 +26,19 @@ type Voucher struct {
 	secrets  []string
 }
 
-// NewVoucher makes one with a key of its own.
-func NewVoucher(issuer, subject string) (*Voucher, error) {
+// NewWorkloadIssuer makes one with a key of its own.
+func NewWorkloadIssuer(issuer, subject string) (*WorkloadIssuer, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	return &Voucher{Issuer: issuer, Subject: subject, Bearer: "job." + rand.Text() + "." + rand.Text(), Now: time.Now, key: key}, err
+	return &WorkloadIssuer{Issuer: issuer, Subject: subject, Bearer: "job." + rand.Text() + "." + rand.Text(), Now: time.Now, key: key}, err
 }
 
 // Federated is the credential by which a registration trusts it.
-func (v *Voucher) Federated() Federated {
+func (v *WorkloadIssuer) Federated() Federated {
 	return Federated{Issuer: v.Issuer, Subject: v.Subject, Key: &v.key.PublicKey}
 }
 
 // Token signs a token for an audience, valid for five minutes as GitHub's are.
-func (v *Voucher) Token(audience string) string {
+func (v *WorkloadIssuer) Token(audience string) string {
 	now := v.Now()
 	signed := part(map[string]any{"typ": "JWT", "alg": "RS256", "kid": "1"}) + "." + part(map[string]any{"iss": v.Issuer, "sub": v.Subject, "aud": audience,
 		"jti": uuid(), "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(5 * time.Minute).Unix()})
@@ -55,21 +55,21 @@ func (v *Voucher) Token(audience string) string {
 }
 
 // Requests counts those that were made, refused ones too.
-func (v *Voucher) Requests() int {
+func (v *WorkloadIssuer) Requests() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.requests
 }
 
 // Secrets are the bearer and every token.
-func (v *Voucher) Secrets() []string {
+func (v *WorkloadIssuer) Secrets() []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return append([]string{v.Bearer}, v.secrets...)
 }
 
 // shown counts a request and reports whether it shows the bearer.
-func (v *Voucher) shown(r *http.Request) bool {
+func (v *WorkloadIssuer) shown(r *http.Request) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.requests++
@@ -77,7 +77,7 @@ func (v *Voucher) shown(r *http.Request) bool {
 }
 
 // GitHub serves ACTIONS_ID_TOKEN_REQUEST_URL: GET with the bearer of the job and an audience.
-func (v *Voucher) GitHub() http.Handler {
+func (v *WorkloadIssuer) GitHub() http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch q := r.URL.Query(); {
 		case !v.shown(r):

@@ -44,7 +44,7 @@ func (w *World) assigned(rw http.ResponseWriter, r *http.Request, name string, m
 	defer w.mu.Unlock()
 	q := r.URL.Query()
 	client := q.Get("client_id")
-	app := w.ledger.apps[q.Get("resource")]
+	app := w.tokenStore.apps[q.Get("resource")]
 	switch {
 	case client != "" && client != Assigned:
 		http.Error(rw, `{"error":"invalid_request","error_description":"Identity not found"}`, http.StatusBadRequest)

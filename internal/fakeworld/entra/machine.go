@@ -50,7 +50,7 @@ func (w *World) ServiceSecret() string {
 
 func (w *World) serviceSecret() string {
 	if w.machines.secret == "" {
-		w.machines.secret = w.ledger.secret("Xy8Q~", 40)
+		w.machines.secret = w.tokenStore.secret("Xy8Q~", 40)
 	}
 	return w.machines.secret
 }
@@ -103,7 +103,7 @@ func (w *World) proves(form url.Values) *refusal {
 	case assertion == "" || form.Get("client_assertion_type") != assertionType:
 		return refuse(7000218)
 	}
-	w.ledger.secrets[assertion] = true
+	w.tokenStore.secrets[assertion] = true
 	return w.judgeAssertion(assertion)
 }
 

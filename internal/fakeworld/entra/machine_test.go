@@ -142,21 +142,21 @@ func TestCertificateAssertionIsChecked(t *testing.T) {
 
 func TestFederatedAssertionIsChecked(t *testing.T) {
 	a := start(t)
-	v, err := entra.NewVoucher("https://issuer.example", "me")
+	v, err := entra.NewWorkloadIssuer("https://issuer.example", "me")
 	if err != nil {
 		t.Fatal(err)
 	}
-	thief, err := entra.NewVoucher("https://issuer.example", "me")
+	thief, err := entra.NewWorkloadIssuer("https://issuer.example", "me")
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger, err := entra.NewVoucher("https://another.example", "me")
+	stranger, err := entra.NewWorkloadIssuer("https://another.example", "me")
 	if err != nil {
 		t.Fatal(err)
 	}
 	a.w.TrustFederated(v.Federated())
 	for _, c := range []struct {
-		voucher  *entra.Voucher
+		voucher  *entra.WorkloadIssuer
 		audience string
 		want     string
 	}{
@@ -172,7 +172,7 @@ func TestFederatedAssertionIsChecked(t *testing.T) {
 // What stands beside a process refuses what is not addressed as documented.
 func TestNeighboursAreStrict(t *testing.T) {
 	a := start(t)
-	v, err := entra.NewVoucher("https://issuer.example", "me")
+	v, err := entra.NewWorkloadIssuer("https://issuer.example", "me")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 
 // Pipelines serves SYSTEM_OIDCREQUESTURI for one service connection: POST with the bearer of the job, a version and the
 // connection. A refused bearer is led to a sign-in page unless the request forbids that, as the real one does.
-func (v *Voucher) Pipelines(connection string) http.Handler {
+func (v *WorkloadIssuer) Pipelines(connection string) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		switch q := r.URL.Query(); {
 		case !v.shown(r) && r.Header.Get("X-TFS-FedAuthRedirect") != "Suppress":

@@ -59,7 +59,7 @@ func (w *World) judge(n int, r *http.Request) (caller fakeworld.Caller, outcome,
 	defer func() { w.stats.MCP[outcome]++ }()
 	challenge = `Bearer resource_metadata="` + w.origin + wellKnown + path(n) + `"`
 	_, value, found := strings.Cut(r.Header.Get("Authorization"), "Bearer ")
-	a := w.ledger.access[value]
+	a := w.tokenStore.access[value]
 	switch {
 	case !found:
 		return caller, fakeworld.MCPNoToken, challenge

@@ -33,8 +33,8 @@ func (w *World) token(rw http.ResponseWriter, r *http.Request) {
 	if ref != nil {
 		booked.Error = fmt.Sprintf("AADSTS%d", ref.code)
 	}
-	for _, secret := range w.stats.Book(booked, form) {
-		w.ledger.secrets[secret] = true
+	for _, secret := range w.stats.Count(booked, form) {
+		w.tokenStore.secrets[secret] = true
 	}
 	if ref != nil {
 		ref.write(rw, w.now())
@@ -78,7 +78,7 @@ func (w *World) redeem(form url.Values) (issue, *refusal) {
 }
 
 func (w *World) redeemCode(form url.Values) (issue, *refusal) {
-	c := w.ledger.codes[form.Get("code")]
+	c := w.tokenStore.codes[form.Get("code")]
 	if c == nil || c.client != form.Get("client_id") {
 		return issue{}, refuse(9002313)
 	}
@@ -105,7 +105,7 @@ func (w *World) redeemCode(form url.Values) (issue, *refusal) {
 
 // redeemRefresh takes every refresh token of the tenant's for every app, and leaves old ones good.
 func (w *World) redeemRefresh(form url.Values) (issue, *refusal) {
-	rt := w.ledger.refresh[form.Get("refresh_token")]
+	rt := w.tokenStore.refresh[form.Get("refresh_token")]
 	switch {
 	case rt == nil || rt.session.client != form.Get("client_id"):
 		return issue{}, refuse(9002313)
@@ -146,8 +146,8 @@ func (w *World) answer(got issue, form url.Values) map[string]any {
 	}
 	scopes := strings.Fields(form.Get("scope"))
 	if contains(scopes, "offline_access") {
-		value := w.ledger.secret("1.rt_", w.opt.RefreshSize)
-		w.ledger.refresh[value] = &refreshToken{session: got.session, used: w.now()}
+		value := w.tokenStore.secret("1.rt_", w.opt.RefreshSize)
+		w.tokenStore.refresh[value] = &refreshToken{session: got.session, used: w.now()}
 		doc["refresh_token"] = value
 	}
 	if contains(scopes, "openid") {
@@ -163,9 +163,9 @@ func (w *World) accessToken(got issue, claims map[string]any) string {
 	body := fakeworld.Override(map[string]any{"aud": got.asked.app.uri, "iss": Issuer, "tid": Tenant, "oid": oid(got.session.user), "uti": uuid(),
 		"exp": w.now().Add(w.opt.AccessTTL).Unix()}, w.knobs.AccessBody)
 	value := part(map[string]any{"typ": "JWT", "alg": "RS256"}) + "." + part(body) + "." + uuid()
-	w.ledger.secrets[value] = true
-	w.ledger.access[value] = &accessToken{session: got.session, app: got.asked.app, scopes: got.asked.scopes, claims: claims,
-		expiry: w.now().Add(w.opt.AccessTTL), serial: len(w.ledger.access) + 1}
+	w.tokenStore.secrets[value] = true
+	w.tokenStore.access[value] = &accessToken{session: got.session, app: got.asked.app, scopes: got.asked.scopes, claims: claims,
+		expiry: w.now().Add(w.opt.AccessTTL), serial: len(w.tokenStore.access) + 1}
 	return value
 }
 

@@ -69,11 +69,11 @@ type World struct {
 	certPEM []byte
 	tunnels *tunnels
 
-	mu       sync.Mutex
-	machines machines
-	knobs    Knobs
-	stats    fakeworld.Stats
-	ledger   ledger
+	mu         sync.Mutex
+	machines   machines
+	knobs      Behaviour
+	stats      fakeworld.Stats
+	tokenStore tokenStore
 
 	servers []*http.Server
 	once    sync.Once
@@ -82,7 +82,7 @@ type World struct {
 // Start serves on loopback until Close.
 func Start(o Options) (*World, error) {
 	o = o.withDefaults()
-	w := &World{opt: o, stats: fakeworld.NewStats(), ledger: newLedger(o)}
+	w := &World{opt: o, stats: fakeworld.NewStats(), tokenStore: newTokenStore(o)}
 	certificate, certPEM, err := fakeworld.NewCertificate(Host)
 	if err != nil {
 		return nil, fmt.Errorf("make a certificate: %w", err)

@@ -9,8 +9,8 @@ import (
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
-// ledger is the authorization server's memory. Its tokens are opaque: what they mean is here alone. World.mu guards it.
-type ledger struct {
+// tokenStore is the authorization server's memory. Its tokens are opaque: what they mean is here alone. World.mu guards it.
+type tokenStore struct {
 	clients map[string]*Client
 	pending map[string]*authorization // authorization requests that wait for a button, by a random id
 	codes   map[string]*code
@@ -45,8 +45,8 @@ type accessToken struct {
 	serial int
 }
 
-func newLedger(o Options) ledger {
-	l := ledger{
+func newTokenStore(o Options) tokenStore {
+	l := tokenStore{
 		clients: map[string]*Client{}, pending: map[string]*authorization{}, codes: map[string]*code{},
 		devices: map[string]*device{}, refresh: map[string]*refreshToken{}, access: map[string]*accessToken{},
 		secrets: map[string]bool{ConfidentialSecret: true},
@@ -59,7 +59,7 @@ func newLedger(o Options) ledger {
 
 // secret makes an opaque random value and remembers it for Secrets. The prefix tells what it is to whoever finds one
 // where it should not be.
-func (l *ledger) secret(prefix string) string {
+func (l *tokenStore) secret(prefix string) string {
 	s := prefix + rand.Text()
 	l.secrets[s] = true
 	return s
@@ -85,7 +85,7 @@ type Issued struct {
 func (w *World) Issue(clientID, server, subject string, scopes ...string) (Issued, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	client := w.ledger.clients[clientID]
+	client := w.tokenStore.clients[clientID]
 	if client == nil || !slices.Contains(w.resources(), server) {
 		return Issued{}, errors.New("fakeworld: no such client or server")
 	}

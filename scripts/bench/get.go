@@ -18,8 +18,8 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/home"
 )
 
-// field is a temporary folder with the programs to measure, and homes with tokens cached.
-type field struct {
+// getBench is a temporary folder with the programs to measure, and homes with tokens cached.
+type getBench struct {
 	dir     string
 	front   string // without the core beside it: a get that is not warm fails here
 	empty   string
@@ -40,12 +40,12 @@ const (
 // most is how many sign-ins these servers share: the kernel keeps 200 keys for a user, keyrings(7).
 const most = 100
 
-func newField(ctx context.Context, bin string) (*field, error) {
+func newGetBench(ctx context.Context, bin string) (*getBench, error) {
 	dir, err := os.MkdirTemp("", "mcp-credential-bench")
 	if err != nil {
 		return nil, err
 	}
-	f := &field{dir: dir, homes: map[int]home.Dir{}}
+	f := &getBench{dir: dir, homes: map[int]home.Dir{}}
 	err = f.buildEmpty(ctx)
 	if err == nil {
 		err = f.copyFront(bin)
@@ -68,7 +68,7 @@ func newField(ctx context.Context, bin string) (*field, error) {
 	return nil, errors.Join(err, f.clear())
 }
 
-func (f *field) clear() error {
+func (f *getBench) clear() error {
 	var errs []error
 	for _, forget := range f.signIns {
 		errs = append(errs, forget())
@@ -88,7 +88,7 @@ func exe(name string) string {
 }
 
 // buildEmpty builds the yardstick with the flags of make build.
-func (f *field) buildEmpty(ctx context.Context) error {
+func (f *getBench) buildEmpty(ctx context.Context) error {
 	source := filepath.Join(f.dir, "empty.go")
 	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
 		return err
@@ -102,7 +102,7 @@ func (f *field) buildEmpty(ctx context.Context) error {
 	return nil
 }
 
-func (f *field) copyFront(bin string) error {
+func (f *getBench) copyFront(bin string) error {
 	data, err := os.ReadFile(filepath.Join(bin, exe("mcp-credential")))
 	if err != nil {
 		return fmt.Errorf("the program is not built, run make build: %w", err)
@@ -136,7 +136,7 @@ func sample(servers int) credential.Token {
 }
 
 // fill makes a home in which n servers have a valid token.
-func (f *field) fill(n int) error {
+func (f *getBench) fill(n int) error {
 	dir, err := home.Find(filepath.Join(f.dir, fmt.Sprint("home-", n)), os.Getenv)
 	if err == nil {
 		err = dir.Create()
@@ -154,7 +154,7 @@ func (f *field) fill(n int) error {
 	return nil
 }
 
-func (f *field) keep(store *cache.Store, i int, t credential.Token) error {
+func (f *getBench) keep(store *cache.Store, i int, t credential.Token) error {
 	url, account, now := serverURL(i), fmt.Sprint(i%most), time.Now()
 	signIn := credential.SignInID(t.Issuer, "client", account, "")
 	id := credential.TokenID(signIn, url, url, nil)
@@ -170,7 +170,7 @@ func (f *field) keep(store *cache.Store, i int, t credential.Token) error {
 }
 
 // environ is what a measured process sees.
-func (f *field) environ(servers int, more ...string) []string {
+func (f *getBench) environ(servers int, more ...string) []string {
 	env := append([]string{"MCPCRED_HOME=" + f.homes[servers].Path}, more...)
 	for _, name := range []string{"PATH", "HOME", "USERPROFILE", "SYSTEMROOT"} {
 		if value := os.Getenv(name); value != "" {
@@ -181,7 +181,7 @@ func (f *field) environ(servers int, more ...string) []string {
 }
 
 // check holds the measured calls to the right answer.
-func (f *field) check(ctx context.Context) error {
+func (f *getBench) check(ctx context.Context) error {
 	for _, servers := range []int{few, tenant, many} {
 		cmd := exec.CommandContext(ctx, f.front, "get", serverURL(0))
 		cmd.Env = f.environ(servers)
@@ -194,7 +194,7 @@ func (f *field) check(ctx context.Context) error {
 }
 
 // startBus starts a session bus where this machine has one to start.
-func (f *field) startBus(ctx context.Context) {
+func (f *getBench) startBus(ctx context.Context) {
 	const program = "dbus-daemon"
 	path, err := exec.LookPath(program)
 	if err == nil {
@@ -223,10 +223,10 @@ func begin(cmd *exec.Cmd) (string, error) {
 	return strings.TrimSpace(line), nil
 }
 
-func (f *field) request() string { return filepath.Join(f.dir, "request") }
+func (f *getBench) request() string { return filepath.Join(f.dir, "request") }
 
 // pairs is what is measured.
-func (f *field) pairs() []pair {
+func (f *getBench) pairs() []pair {
 	url := serverURL(0)
 	get := func(name string, servers int, args ...string) subject {
 		return subject{name: name, argv: append([]string{f.front, "get"}, args...), env: f.environ(servers)}

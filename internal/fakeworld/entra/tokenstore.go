@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// ledger is the memory of the tenant. World.mu guards it.
-type ledger struct {
+// tokenStore is the memory of the tenant. World.mu guards it.
+type tokenStore struct {
 	apps    map[string]*app // by App ID URI
 	codes   map[string]*code
 	devices map[string]*device
@@ -47,8 +47,8 @@ type accessToken struct {
 
 const graph = "https://graph.microsoft.com"
 
-func newLedger(o Options) ledger {
-	l := ledger{apps: map[string]*app{}, codes: map[string]*code{}, devices: map[string]*device{}, refresh: map[string]*refreshToken{},
+func newTokenStore(o Options) tokenStore {
+	l := tokenStore{apps: map[string]*app{}, codes: map[string]*code{}, devices: map[string]*device{}, refresh: map[string]*refreshToken{},
 		access: map[string]*accessToken{}, secrets: map[string]bool{}}
 	l.apps[graph] = &app{uri: graph, scopes: []string{"User.Read", "Mail.Read"}}
 	l.apps["api://"+Client] = &app{uri: "api://" + Client, scopes: []string{"user_impersonation"}, id: Client}
@@ -58,20 +58,20 @@ func newLedger(o Options) ledger {
 	return l
 }
 
-func (l *ledger) revoke() {
+func (l *tokenStore) revoke() {
 	for _, r := range l.refresh {
 		r.revoked = true
 	}
 }
 
-func (l *ledger) approveDevices() {
+func (l *tokenStore) approveDevices() {
 	for _, d := range l.devices {
 		d.approved = true
 	}
 }
 
 // secret makes an opaque value of at least size bytes and remembers it for Secrets.
-func (l *ledger) secret(prefix string, size int) string {
+func (l *tokenStore) secret(prefix string, size int) string {
 	s := prefix + rand.Text()
 	for len(s) < size {
 		s += rand.Text()
@@ -107,7 +107,7 @@ func (w *World) judgeScope(scope, resource string) (asked, *refusal) {
 			return out, refuse(28000)
 		}
 		prefix = p
-		a := w.ledger.apps[p]
+		a := w.tokenStore.apps[p]
 		switch {
 		case a == nil:
 			return out, refuse(500011)

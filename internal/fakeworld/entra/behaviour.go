@@ -11,8 +11,8 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 )
 
-// Knobs are what the World says and does, changeable while it runs. The zero Knobs is good behaviour.
-type Knobs struct {
+// Behaviour are what the World says and does, changeable while it runs. The zero Behaviour is good behaviour.
+type Behaviour struct {
 	Refuse     []Refuse                  `json:"refuse,omitempty"`      // token requests that are refused, first fit
 	MFA        bool                      `json:"mfa,omitempty"`         // refresh tokens without a second factor get 50076 and claims
 	Claims     string                    `json:"claims,omitempty"`      // MCP servers demand a token with these claims (JSON)
@@ -35,7 +35,7 @@ type Refuse struct {
 }
 
 // Set lets change turn the knobs; it must not call methods of w.
-func (w *World) Set(change func(*Knobs)) {
+func (w *World) Set(change func(*Behaviour)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	change(&w.knobs)
@@ -43,7 +43,7 @@ func (w *World) Set(change func(*Knobs)) {
 
 // command is the body of POST /_control; knobs are laid over the present ones, and a null member clears one.
 type command struct {
-	Knobs          json.RawMessage `json:"knobs"`
+	Behaviour      json.RawMessage `json:"knobs"`
 	RevokeAll      bool            `json:"revoke_all"`
 	ExpireAccess   bool            `json:"expire_access"`
 	ApproveDevices bool            `json:"approve_devices"`
@@ -76,23 +76,23 @@ func (w *World) Control(body []byte) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if c.Knobs != nil {
+	if c.Behaviour != nil {
 		var named struct{ Refuse json.RawMessage }
-		if json.Unmarshal(c.Knobs, &named) == nil && named.Refuse != nil {
+		if json.Unmarshal(c.Behaviour, &named) == nil && named.Refuse != nil {
 			w.knobs.Refuse = nil // encoding/json would leave old members in reused elements (golang.org/issue/21092)
 		}
-		if err := fakeworld.StrictJSON(c.Knobs, &w.knobs); err != nil {
+		if err := fakeworld.StrictJSON(c.Behaviour, &w.knobs); err != nil {
 			return err
 		}
 	}
 	if c.RevokeAll {
-		w.ledger.revoke()
+		w.tokenStore.revoke()
 	}
 	if c.ExpireAccess {
-		clear(w.ledger.access)
+		clear(w.tokenStore.access)
 	}
 	if c.ApproveDevices {
-		w.ledger.approveDevices()
+		w.tokenStore.approveDevices()
 	}
 	if c.ResetStats {
 		w.stats = fakeworld.NewStats()
@@ -118,7 +118,7 @@ func (w *World) ResetStats() {
 func (w *World) Secrets() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Sorted(maps.Keys(w.ledger.secrets))
+	return slices.Sorted(maps.Keys(w.tokenStore.secrets))
 }
 
 // wanted takes the refusal that a test wants for a token request, if any. The caller holds w.mu.

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Knobs are what the World says and does, changeable while it runs. The zero Knobs is good behaviour. The maps hold
+// Behaviour are what the World says and does, changeable while it runs. The zero Behaviour is good behaviour. The maps hold
 // fields that replace those of the honest document; null (nil) removes one.
-type Knobs struct {
+type Behaviour struct {
 	Faults []Fault `json:"faults,omitempty"`
 
 	Metadata         map[string]any    `json:"metadata,omitempty"`          // of the authorization server (RFC 8414)
@@ -41,9 +41,9 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return err
 }
 
-// Set lets change turn the knobs. The Knobs it sees are a copy that takes effect, whole, when it returns; it must not
+// Set lets change turn the knobs. The Behaviour it sees are a copy that takes effect, whole, when it returns; it must not
 // call methods of w.
-func (w *World) Set(change func(*Knobs)) {
+func (w *World) Set(change func(*Behaviour)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	k := w.knobs.clone()
@@ -52,12 +52,12 @@ func (w *World) Set(change func(*Knobs)) {
 }
 
 // clone copies by way of JSON, so that what Go can set, a test in another process can set too.
-func (k Knobs) clone() Knobs {
+func (k Behaviour) clone() Behaviour {
 	data, err := json.Marshal(k)
 	if err != nil {
 		panic(fmt.Sprintf("fakeworld: knobs that JSON cannot express: %v", err))
 	}
-	var out Knobs
+	var out Behaviour
 	if err := json.Unmarshal(data, &out); err != nil {
 		panic(fmt.Sprintf("fakeworld: knobs that JSON cannot express: %v", err))
 	}
@@ -80,7 +80,7 @@ func Override(doc, changes map[string]any) map[string]any {
 func (w *World) RevokeAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, g := range w.ledger.grants {
+	for _, g := range w.tokenStore.grants {
 		w.revoke(g)
 	}
 }
@@ -89,7 +89,7 @@ func (w *World) RevokeAll() {
 func (w *World) ExpireAccess() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, a := range w.ledger.access {
+	for _, a := range w.tokenStore.access {
 		a.ended = true
 	}
 }
@@ -98,7 +98,7 @@ func (w *World) ExpireAccess() {
 func (w *World) ApproveDevices() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, d := range w.ledger.devices {
+	for _, d := range w.tokenStore.devices {
 		d.state = deviceApproved
 	}
 }
