@@ -67,6 +67,9 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// ErrNoItem says that a keychain has no such item.
+var ErrNoItem = errors.New("no such item in the keychain")
+
 // Fail builds an Error; cause may be nil.
 func Fail(kind Kind, text string, cause error) *Error {
 	return &Error{Kind: kind, Text: text, Err: cause}

@@ -36,7 +36,7 @@ func (h approvals) store(ctx context.Context, kc Keychain, server state.Server, 
 		if old, err := decodeGrant(data); err == nil {
 			g.DataKey = old.DataKey
 		}
-	} else if !errors.Is(err, ErrNoItem) {
+	} else if !errors.Is(err, credential.ErrNoItem) {
 		return nil, err
 	}
 	if err := save(ctx, kc, si.ID, itemLabel(resolved{server: server, account: account, signIn: si}), g); err != nil {

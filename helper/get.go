@@ -167,7 +167,7 @@ func (h tokens) read(ctx context.Context, s resolved) (credential.Token, error) 
 func (h tokens) readCold(ctx context.Context, s resolved) (credential.Token, error) {
 	if s.dataKey.IsZero() {
 		h.Trace("cache: the data key is not hot; asking the keychain")
-		g, _, err := h.grant(ctx, s.signIn)
+		g, err := h.grant(ctx, s.signIn)
 		if err != nil {
 			return credential.Token{}, err
 		}
@@ -190,7 +190,7 @@ func (h tokens) answered(a Ask, s resolved, t credential.Token) {
 		return
 	}
 	if ready, _ := restarts(h.Records, s.signIn, h.Now()); ready {
-		if err := h.Launch(RefreshArgs(s.query(), "", a.Prompt)...); err != nil {
+		if err := h.Launch(Renewal{Query: s.query(), Prompt: a.Prompt}.Args()...); err != nil {
 			h.Trace("refresh: cannot start: " + err.Error())
 		}
 	}
@@ -287,7 +287,7 @@ func (h tokens) startRefresh(s resolved, si state.SignIn, a Ask) error {
 		return err
 	}
 	h.Trace("refresh: starting a process of its own")
-	if err := h.Launch(append(RefreshArgs(s.query(), a.Refused.Fingerprint(), false), ClaimsArgs(a.Claims)...)...); err != nil {
+	if err := h.Launch(Renewal{Query: s.query(), Refused: a.Refused.Fingerprint(), Claims: a.Claims}.Args()...); err != nil {
 		return credential.Fail(credential.Internal, "cannot start the refresh process", err)
 	}
 	return nil

@@ -58,10 +58,10 @@ type opened struct {
 	spent []string // fingerprints of the refresh tokens that the parked one has replaced, the keychain's among them
 }
 
-// grant reads the secret half of a sign-in. ErrNoItem where the keychain has none.
-func (h *Helper) grant(ctx context.Context, si state.SignIn) (credential.Grant, Keychain, error) {
+// grant reads the secret half of a sign-in. credential.ErrNoItem where the keychain has none.
+func (h *Helper) grant(ctx context.Context, si state.SignIn) (credential.Grant, error) {
 	o, err := h.open(ctx, si)
-	return o.Grant, o.chain, err
+	return o.Grant, err
 }
 
 func (h *Helper) open(ctx context.Context, si state.SignIn) (opened, error) {

@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func (r *rig) wantRefresh() {
 
 func (r *rig) refreshToken() string {
 	r.t.Helper()
-	g, _, err := r.grant(r.t.Context(), r.resolved().signIn)
+	g, err := r.grant(r.t.Context(), r.resolved().signIn)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -99,8 +100,9 @@ func TestLateSetOfTheKeychain(t *testing.T) {
 	r.setFails = errLocked
 	r.expire()
 	r.wantRefresh()
-	late, kc, err := r.grant(t.Context(), r.resolved().signIn)
-	if err != nil {
+	late, err := r.grant(t.Context(), r.resolved().signIn)
+	kc, kerr := r.Keychain(t.Context(), "")
+	if err = errors.Join(err, kerr); err != nil {
 		t.Fatal(err)
 	}
 	r.expire()

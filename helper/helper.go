@@ -12,7 +12,6 @@ package helper
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
@@ -22,10 +21,8 @@ import (
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
-// ErrNoItem is what a Keychain answers for an item that it does not have.
-var ErrNoItem = errors.New("no such keychain item")
-
-// Keychain keeps the secret half of sign-ins. Set is durable and atomic. Errors are of the Keychain kinds.
+// Keychain keeps the secret half of sign-ins. Set is durable and atomic. Errors are credential.ErrNoItem or of the Keychain
+// kinds.
 type Keychain interface {
 	Get(ctx context.Context, id string) ([]byte, error)
 	Set(ctx context.Context, id, label string, value []byte) error

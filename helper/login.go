@@ -96,7 +96,7 @@ func (h logins) keptSecret(ctx context.Context, t credential.Target, before reso
 	if !t.Secret.IsZero() || t.ClientID == "" || t.ClientID != before.signIn.ClientID {
 		return t.Secret
 	}
-	g, _, err := h.grant(ctx, before.signIn)
+	g, err := h.grant(ctx, before.signIn)
 	if err != nil {
 		return t.Secret
 	}

@@ -193,7 +193,7 @@ func (h logouts) revoke(ctx context.Context, id, which string) {
 	if err != nil {
 		return
 	}
-	g, _, err := h.grant(ctx, si)
+	g, err := h.grant(ctx, si)
 	if err == nil {
 		err = source.Revoke(ctx, resolved{signIn: si}.target(), g, si.AuthMethod)
 	}

@@ -237,7 +237,7 @@ func (r identity) answered(q credential.Query, t credential.Token) {
 		return
 	}
 	if ready, _ := restarts(r.Records, r.record.SignIn, r.Now()); ready {
-		if err := r.Launch(RefreshArgs(q, "", false)...); err != nil {
+		if err := r.Launch(Renewal{Query: q}.Args()...); err != nil {
 			r.Trace("refresh: cannot start: " + err.Error())
 		}
 	}

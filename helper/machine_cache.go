@@ -62,7 +62,7 @@ func (r identity) dataKey(ctx context.Context) (credential.Secret, error) {
 		}
 		return key, err
 	case placeKeychain:
-		g, _, err := r.grant(ctx, r.record.SignIn)
+		g, err := r.grant(ctx, r.record.SignIn)
 		return g.DataKey, err
 	}
 	return credential.Secret{}, cache.ErrNoKey

@@ -56,7 +56,7 @@ func (h offers) makeOffer(ctx context.Context, s resolved, a Ask, held *cache.He
 		return h.offerHere(ctx, a, extra)
 	}
 	h.Trace("prompt: offering one sign-in in a process of its own")
-	if err := h.Launch(offerArgs(a.Query, extra)...); err != nil {
+	if err := h.Launch(commandLine(OfferCommand, credential.Query{URL: a.Query.URL, Account: a.Query.Account, ClientID: a.Query.ClientID, Scopes: extra})...); err != nil {
 		b.withdraw(nil)
 		return credential.Token{}, credential.Fail(credential.Internal, "cannot start the sign-in process", err)
 	}
@@ -65,20 +65,6 @@ func (h offers) makeOffer(ctx context.Context, s resolved, a Ask, held *cache.He
 		err = cause
 	}
 	return t, err
-}
-
-func offerArgs(q credential.Query, scopes []string) []string {
-	args := []string{OfferCommand, q.URL}
-	if q.Account != "" {
-		args = append(args, "--account="+q.Account)
-	}
-	if q.ClientID != "" {
-		args = append(args, "--client-id="+q.ClientID)
-	}
-	for _, s := range scopes {
-		args = append(args, "--scope="+s)
-	}
-	return args
 }
 
 // Offer is a sign-in that a get has claimed the right to and launched this process for. When the person is done, or was

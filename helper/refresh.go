@@ -254,7 +254,7 @@ func (h refreshes) failed(s resolved, err error) error {
 	case si.Registered && si.LastError.Code == "invalid_client": // registrations end; another one comes with the next sign-in
 		si.Dead = &state.Dead{Reason: "the authorization server no longer knows the client that was registered for it", At: h.Now()}
 		si.NextTry = time.Time{}
-	case errors.Is(err, ErrNoItem):
+	case errors.Is(err, credential.ErrNoItem):
 		err = noItem(s, err)
 		si.LastError = newFailure(h.Now(), err)
 	}
@@ -274,9 +274,9 @@ func (h records) latest(s resolved) (state.SignIn, error) {
 	return si.For(s.tokenID), err
 }
 
-// noItem says of ErrNoItem what it means to a person.
+// noItem says of credential.ErrNoItem what it means to a person.
 func noItem(s resolved, err error) error {
-	if !errors.Is(err, ErrNoItem) {
+	if !errors.Is(err, credential.ErrNoItem) {
 		return err
 	}
 	return fail(credential.NoSignIn, s.server.URL, "the keychain no longer holds the sign-in for "+s.server.URL)

@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ func TestRotatedTokenIsInTheKeychainBeforeAnythingElse(t *testing.T) {
 	if err := r.refresh(); err != nil {
 		t.Fatal(err)
 	}
-	g, _, err := r.grant(t.Context(), r.resolved().signIn)
+	g, err := r.grant(t.Context(), r.resolved().signIn)
 	if err != nil || g.RefreshToken.Reveal() != "refresh-2" {
 		t.Errorf("keychain holds %q (%v), want the rotated token", g.RefreshToken.Reveal(), err)
 	}
@@ -69,8 +70,9 @@ func TestInvalidGrantRereadsTheKeychain(t *testing.T) {
 	r.now = r.now.Add(2 * time.Hour)
 	id := r.resolved().signIn.ID
 	r.server.before = func() { // a sibling with the same keychain but another lock wins the race
-		g, kc, err := r.grant(t.Context(), r.resolved().signIn)
-		if err != nil {
+		g, err := r.grant(t.Context(), r.resolved().signIn)
+		kc, kerr := r.Keychain(t.Context(), "")
+		if err = errors.Join(err, kerr); err != nil {
 			t.Fatal(err)
 		}
 		r.server.used = append(r.server.used, "nothing")

@@ -144,7 +144,7 @@ func (m memoryChain) Get(_ context.Context, id string) ([]byte, error) {
 	m.r.gets++
 	v, ok := m.r.items[id]
 	if !ok {
-		return nil, ErrNoItem
+		return nil, credential.ErrNoItem
 	}
 	return slices.Clone(v), nil
 }

@@ -60,7 +60,7 @@ func (h imports) storeAccess(ctx context.Context, s resolved, given Import) erro
 			h.Trace("store: that token is the cached one")
 			return nil
 		}
-		g, _, err := h.grant(ctx, s.signIn)
+		g, err := h.grant(ctx, s.signIn)
 		if err != nil {
 			return noItem(s, err)
 		}

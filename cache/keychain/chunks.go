@@ -34,7 +34,7 @@ func (p chunks) get(ctx context.Context, key string) ([]byte, error) {
 	value := head[partsHead:]
 	for n := 1; n < int(binary.BigEndian.Uint16(head)) && n < partsMax; n++ {
 		part, err := p.raw.get(ctx, chunkKey(key, n))
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, credential.ErrNoItem) {
 			return nil, errDamaged
 		}
 		if err != nil {
@@ -69,7 +69,7 @@ func (p chunks) removeFrom(ctx context.Context, key string, first int) error {
 	end := first
 	for ; end < partsMax; end++ {
 		_, err := p.raw.get(ctx, chunkKey(key, end))
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, credential.ErrNoItem) {
 			break
 		}
 		if err != nil {

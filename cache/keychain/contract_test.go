@@ -127,8 +127,8 @@ func wantValue(t *testing.T, k Keychain, id string, want []byte) {
 
 func wantAbsent(t *testing.T, k Keychain, id string) {
 	t.Helper()
-	if v, err := k.Get(t.Context(), id); !errors.Is(err, ErrNotFound) {
-		t.Fatalf("Get %s: %d bytes, %v; want ErrNotFound", id, len(v), err)
+	if v, err := k.Get(t.Context(), id); !errors.Is(err, credential.ErrNoItem) {
+		t.Fatalf("Get %s: %d bytes, %v; want credential.ErrNoItem", id, len(v), err)
 	}
 }
 

@@ -116,7 +116,7 @@ func (f *file) remove(_ context.Context, key string) error {
 }
 
 // unlock returns the store opened with a passphrase that opens the verifier. A store that was never used gets its
-// verifier for a set, and is ErrNotFound for a get, without asking for a passphrase.
+// verifier for a set, and is credential.ErrNoItem for a get, without asking for a passphrase.
 func (f *file) unlock(ctx context.Context, create bool) (*keyringStore, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -128,7 +128,7 @@ func (f *file) unlock(ctx context.Context, create bool) (*keyringStore, error) {
 		return nil, err
 	}
 	if unused && !create {
-		return nil, ErrNotFound
+		return nil, credential.ErrNoItem
 	}
 	phrase, err := f.passphrase(ctx)
 	if err != nil {

@@ -5,7 +5,6 @@ package keychain
 
 import (
 	"context"
-	"errors"
 	"os"
 	"slices"
 
@@ -14,10 +13,10 @@ import (
 
 // Keychain keeps items for one home. Its methods may be called from several goroutines and from several processes,
 // Set and Delete of one id by one caller at a time (see the package comment). Every wait ends after
-// credential.KeychainCall, or credential.KeychainAsk while a person may be asked. Errors other than ErrNotFound are
+// credential.KeychainCall, or credential.KeychainAsk while a person may be asked. Errors other than credential.ErrNoItem are
 // *credential.Error of a Keychain kind and hold no secret. An id is 1 to 64 of a-z, 0-9, '-' and '_'.
 type Keychain interface {
-	// Get returns the value of an item, or ErrNotFound.
+	// Get returns the value of an item, or credential.ErrNoItem.
 	Get(ctx context.Context, id string) ([]byte, error)
 
 	// Set makes value durable before it returns. It is atomic: after a kill at any moment Get returns the old value or
@@ -34,9 +33,6 @@ type Keychain interface {
 	// Store is the name that Options.Store takes to choose this keychain again.
 	Store() string
 }
-
-// ErrNotFound says that the keychain has no such item.
-var ErrNotFound = errors.New("no such item in the keychain")
 
 // Options says which keychain to open, and for whom.
 type Options struct {

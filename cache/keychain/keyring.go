@@ -47,7 +47,7 @@ func (r *keyringStore) set(ctx context.Context, key, label string, value []byte)
 
 func (r *keyringStore) remove(ctx context.Context, key string) error {
 	_, err := r.call(ctx, func() ([]byte, error) { return nil, r.keyring.Remove(key) })
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, credential.ErrNoItem) {
 		return nil
 	}
 	return err
@@ -83,7 +83,7 @@ func (r *keyringStore) explain(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, keyring.ErrKeyNotFound):
-		return ErrNotFound
+		return credential.ErrNoItem
 	}
 	return r.judge(err)
 }

@@ -33,7 +33,7 @@ func openMacOS(_ context.Context, o Options) (Keychain, error) {
 // (keychain.go: no results are "not found", whatever the error), but can describe an item it may not open.
 func (m macOS) get(ctx context.Context, key string) ([]byte, error) {
 	value, err := m.keyringStore.get(ctx, key)
-	if !errors.Is(err, ErrNotFound) {
+	if !errors.Is(err, credential.ErrNoItem) {
 		return value, err
 	}
 	_, err = m.call(ctx, func() ([]byte, error) {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/busguard"
 )
 
@@ -75,7 +76,7 @@ func survivesKills(t *testing.T, o Options, rounds int, prepare func(*exec.Cmd) 
 		}
 		got, err := k.Get(t.Context(), "killed")
 		switch {
-		case errors.Is(err, ErrNotFound) && done < 0:
+		case errors.Is(err, credential.ErrNoItem) && done < 0:
 			continue
 		case err != nil:
 			t.Fatalf("after a kill (done %d, begun %d): %v", done, begun, err)

@@ -23,7 +23,7 @@ func (m *memory) get(_ context.Context, key string) ([]byte, error) {
 	defer m.mu.Unlock()
 	value, ok := m.items[key]
 	if !ok {
-		return nil, ErrNotFound
+		return nil, credential.ErrNoItem
 	}
 	return slices.Clone(value), nil
 }

@@ -71,7 +71,7 @@ func (s *secretService) get(ctx context.Context, id string) (value []byte, err e
 			return err
 		}
 		if item == noPath {
-			return ErrNotFound
+			return credential.ErrNoItem
 		}
 		session, err := c.openSession(ctx)
 		if err != nil {

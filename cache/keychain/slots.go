@@ -64,7 +64,7 @@ func (s slots) load(ctx context.Context, key string, n int) (slot, error) {
 	case err == nil:
 		generation, value, ok := decodeFrame(b)
 		return slot{found: true, whole: ok, generation: generation, value: value}, nil
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, credential.ErrNoItem):
 		return slot{}, nil
 	case errors.Is(err, errDamaged):
 		return slot{found: true}, nil
@@ -117,7 +117,7 @@ func (s slots) get(ctx context.Context, key string) ([]byte, error) {
 	if pair[0].found && pair[1].found {
 		return nil, credential.Fail(credential.KeychainBroken, "the keychain item is damaged", nil)
 	}
-	return nil, ErrNotFound // at most a first set that was cut off
+	return nil, credential.ErrNoItem // at most a first set that was cut off
 }
 
 func (s slots) set(ctx context.Context, key, label string, value []byte) error {

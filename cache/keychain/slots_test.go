@@ -77,7 +77,7 @@ func TestASetThatIsCutOffLeavesTheOldValue(t *testing.T) {
 				switch {
 				case err == nil:
 					value = next
-				case value == nil && errors.Is(getErr, ErrNotFound):
+				case value == nil && errors.Is(getErr, credential.ErrNoItem):
 					cuts++
 					continue
 				default:

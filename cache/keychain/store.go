@@ -12,7 +12,7 @@ import (
 // raw is what a backend has to offer: values under keys, for one home. Keys are ids, perhaps with the suffixes that
 // slots and chunks add ('.' and digits).
 type raw interface {
-	// get returns ErrNotFound for an absent key, errDamaged for a value that was certainly cut off in the middle, and an
+	// get returns credential.ErrNoItem for an absent key, errDamaged for a value that was certainly cut off in the middle, and an
 	// unreadable error where it cannot tell that from a value it may not read just now.
 	get(ctx context.Context, key string) ([]byte, error)
 	// set makes value durable. Killed in the middle it may leave a damaged value.
@@ -68,14 +68,14 @@ func (s *store) do(ctx context.Context, id string, f func(context.Context) error
 	return s.explain(f(ctx))
 }
 
-// explain gives every error but ErrNotFound a kind.
+// explain gives every error but credential.ErrNoItem a kind.
 func (s *store) explain(err error) error {
 	var typed *credential.Error
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, ErrNotFound):
-		return ErrNotFound
+	case errors.Is(err, credential.ErrNoItem):
+		return credential.ErrNoItem
 	case errors.As(err, &typed):
 		return typed
 	case errors.Is(err, context.DeadlineExceeded):

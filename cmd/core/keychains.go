@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"os"
 
 	"github.com/mcp-credential/mcp-credential/cache/keychain"
@@ -37,8 +36,8 @@ func (w *wiring) keychain(ctx context.Context, store string) (helper.Keychain, e
 	if err != nil {
 		return nil, err
 	}
-	w.keychains[store] = items{kc}
-	return w.keychains[store], nil
+	w.keychains[store] = kc
+	return kc, nil
 }
 
 func (w *wiring) passphraseFile() string {
@@ -60,15 +59,4 @@ func (w *wiring) atTerminal() bool { return w.terminal() && call.Terminal(w.stre
 // attended reports whether a keychain opens with what a person types here.
 func (w *wiring) attended(store string) bool {
 	return store == keychain.File && w.passphraseFile() == "" && w.asks && w.atTerminal()
-}
-
-// items speaks helper's word for an item that is not there.
-type items struct{ keychain.Keychain }
-
-func (i items) Get(ctx context.Context, id string) ([]byte, error) {
-	data, err := i.Keychain.Get(ctx, id)
-	if errors.Is(err, keychain.ErrNotFound) {
-		return nil, helper.ErrNoItem
-	}
-	return data, err
 }

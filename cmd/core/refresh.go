@@ -8,7 +8,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
 
-// refreshCmd is the detached refresh (helper.RefreshArgs).
+// refreshCmd is the detached refresh (helper.Renewal).
 type refreshCmd struct {
 	common
 	URL     string `arg:""`
@@ -26,15 +26,15 @@ func (c refreshCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	q := c.query(credential.Query{URL: c.URL, Account: c.Account})
+	r := helper.Renewal{Query: c.query(credential.Query{URL: c.URL, Account: c.Account}), Refused: c.Refused, Claims: c.Claims, Prompt: c.Prompt != ""}
 	if !c.Apart { // a host that kills its helper's descendants finds no way from the helper to the second process
-		args := append(helper.RefreshArgs(q, c.Refused, c.Prompt != ""), helper.ClaimsArgs(c.Claims)...)
-		return w.launch(append(args, "--apart")...)
+		return w.launch(append(r.Args(), "--apart")...)
 	}
 	// SIGTERM at the wrong moment must not lose a rotated refresh token: the work is short and bounded, behind two locks at most.
 	ctx, cancel := wait.WithTimeout(context.WithoutCancel(ctx), 2*credential.LockWait+credential.RefreshTotal)
 	defer cancel()
-	return w.helper.Refresh(ctx, helper.Renewal{Query: q, Refused: c.Refused, Claims: c.Claims, Prompt: c.Prompt != "" && w.prompt("", c.URL)})
+	r.Prompt = r.Prompt && w.prompt("", c.URL)
+	return w.helper.Refresh(ctx, r)
 }
 
 // offerCmd is the detached sign-in that a get offers.

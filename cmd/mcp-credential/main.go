@@ -86,7 +86,7 @@ func after(f call.Flags, r call.Request, hit helper.Hit, stderr io.Writer) {
 	if hit.Machine {
 		q = r.Query // a machine identity is not written down: the same question leads to it
 	}
-	args := append(helper.RefreshArgs(q, "", f.Prompt != "never"), "--home="+dir.Path)
+	args := append(helper.Renewal{Query: q, Prompt: f.Prompt != "never"}.Args(), "--home="+dir.Path)
 	if err := launch(args); err != nil && f.Verbose {
 		call.Say(stderr, "refresh: cannot start: "+err.Error())
 	}
