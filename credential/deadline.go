@@ -6,7 +6,7 @@ import "time"
 const (
 	WaitDefault   = 8 * time.Second        // a caller of get waits this long for a refresh or a sign-in (--wait); hosts kill us after 10 s
 	StdinSilence  = 2 * time.Second        // stdin that stays silent this long is refused
-	KeychainCall  = 4 * time.Second        // one conversation with a keychain that may not ask anybody
+	KeychainCall  = 4 * time.Second        // one operation of a keychain that may not ask anybody
 	KeychainAsk   = 2 * time.Minute        // the same while a person may be asked to unlock it
 	KeychainFile  = 20 * time.Second       // the same with the encrypted file, which waits for nobody but for a turn on a busy processor
 	LockWait      = 45 * time.Second       // a detached refresh waits this long for the sign-in's lock

@@ -128,7 +128,7 @@ type Helper struct {
 	uncached sync.Map // tokens of machine identities that no tier keeps, by state.Machine.ID; the zero value is right
 }
 
-// subject is one resolved question: which server, which sign-in, which token.
+// resolved is one resolved question: which server, which sign-in, which token.
 type resolved struct {
 	server   state.Server
 	account  state.Account

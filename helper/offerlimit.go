@@ -9,7 +9,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
-// offerLimit is what the questions to a person about one server and account draw on, across all processes: one offer at a
+// offerLimit bounds how often a person is asked about one server and account, across all processes: one offer at a
 // time, and one in each cooldown. Its lock is held by whoever makes the offer, for as long as a person may act on it, and
 // ends with that process. Its mark is the cooldown. A second mark stands in for the lock of a process that was launched
 // and may not have got to it yet. Lock and marks are looked at together under a gate, which nobody holds for long.

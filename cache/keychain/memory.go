@@ -8,7 +8,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
-// memory is for tests and trials: it belongs to the Keychain that Open returned, and ends with the process.
+// memory is for tests: it belongs to the Keychain that Open returned, and ends with the process.
 type memory struct {
 	mu    sync.Mutex
 	items map[string][]byte

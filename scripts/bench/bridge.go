@@ -131,14 +131,14 @@ func (s *bridgeBench) starts() ([]pair, error) {
 		return nil, err
 	}
 	url := s.world.url
-	client := func(name string, args ...string) subject {
-		return subject{name: name, argv: append([]string{self, clientRole}, args...), env: s.environ()}
+	client := func(name string, args ...string) process {
+		return process{name: name, argv: append([]string{self, clientRole}, args...), env: s.environ()}
 	}
 	through := client("the same through the bridge", "stdio", s.program(), "bridge", url)
 	pairs := []pair{{a: client("a client of ours, get, HTTP", "direct", s.program(), url), b: through, limit: directLimit}}
 	if s.node != "" {
-		plain := subject{name: "Inspector, HTTP", argv: s.inspector("http", "--server-url", url, "--header", s.header), env: s.environ()}
-		bridged := subject{name: "Inspector, bridge", argv: s.inspector("stdio", s.program(), "bridge", url), env: s.environ()}
+		plain := process{name: "Inspector, HTTP", argv: s.inspector("http", "--server-url", url, "--header", s.header), env: s.environ()}
+		bridged := process{name: "Inspector, bridge", argv: s.inspector("stdio", s.program(), "bridge", url), env: s.environ()}
 		pairs = append(pairs, pair{a: plain, b: bridged, limit: directLimit, slow: true},
 			pair{a: through, b: client("the same through mcp-remote", append([]string{"stdio"}, s.peer()...)...), least: peerLimit, slow: true})
 	}

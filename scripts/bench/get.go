@@ -228,10 +228,10 @@ func (f *getBench) request() string { return filepath.Join(f.dir, "request") }
 // pairs is what is measured.
 func (f *getBench) pairs() []pair {
 	url := serverURL(0)
-	get := func(name string, servers int, args ...string) subject {
-		return subject{name: name, argv: append([]string{f.front, "get"}, args...), env: f.environ(servers)}
+	get := func(name string, servers int, args ...string) process {
+		return process{name: name, argv: append([]string{f.front, "get"}, args...), env: f.environ(servers)}
 	}
-	empty := subject{name: "an empty Go program", argv: []string{f.empty}, env: f.environ(few)}
+	empty := process{name: "an empty Go program", argv: []string{f.empty}, env: f.environ(few)}
 	one, thousand := get("get, 1 server", few, url), get("get, 1,000 servers", many, url)
 	headers := get("get --output headers", few, "--output", "headers", url)
 	git := get("get --input git, by stdin", few, "--input", "git")

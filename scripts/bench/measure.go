@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// subject is a process to measure. Its outputs go to the null device.
-type subject struct {
+// process is a process to measure. Its outputs go to the null device.
+type process struct {
 	name  string
 	argv  []string // argv[0] is the absolute path of the program
 	env   []string
@@ -21,7 +21,7 @@ type subject struct {
 
 // pair compares b with a, which is the yardstick; limit 0 stands for none.
 type pair struct {
-	a, b  subject
+	a, b  process
 	limit float64
 	least float64 // how many times as long b must take; 0: any
 	slow  bool    // measured less often
@@ -44,7 +44,7 @@ func (r reading) ratio() float64 { return float64(r.b) / float64(r.a) }
 const warmups = 10
 
 // measure takes a and b in turns, so that whatever else the machine does falls on both.
-func measure(ctx context.Context, a, b subject, runs int) (reading, error) {
+func measure(ctx context.Context, a, b process, runs int) (reading, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
@@ -62,8 +62,8 @@ func measure(ctx context.Context, a, b subject, runs int) (reading, error) {
 	return reading{median(as), median(bs)}, nil
 }
 
-// once runs the subject from before its start to after its end.
-func (s subject) once() (time.Duration, error) {
+// once runs the process from before its start to after its end.
+func (s process) once() (time.Duration, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return 0, err
