@@ -32,7 +32,7 @@ const (
 	Refused       // 5: the authorization server refused for good
 	Misconfigured // 5: client, scope or resource settings are wrong
 	Untrusted     // 5: the certificate of a server does not hold on this machine
-	BadAnswer     // 5: the MCP server answers what is no use: no MCP, too much, a page, a status
+	BadAnswer     // 5: a server answers what cannot be used: no MCP, no token, too much, a page, a status
 	Hostile       // 5: a server contradicts itself, its metadata or what was approved
 
 	KeychainLocked  // 6: locked, and nobody may be asked

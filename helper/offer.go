@@ -33,14 +33,26 @@ func (h offers) offer(ctx context.Context, s resolved, a Ask, cause error) (cred
 			return credential.Token{}, unwritable(h.Records, err)
 		case how == available:
 			return h.makeOffer(ctx, s, a, held, cause)
-		case how == paused || !a.Join:
-			return credential.Token{}, fail(credential.Prompting, a.Query.URL, "a sign-in for "+a.Query.URL+" was offered less than "+credential.PromptRest.String()+" ago")
+		case how == paused:
+			return credential.Token{}, offeredBefore(cause, a.Query.URL)
+		case !a.Join:
+			return credential.Token{}, fail(credential.Prompting, a.Query.URL, "a sign-in for "+a.Query.URL+" is open in the browser already")
 		}
 		h.Trace("prompt: waiting for the sign-in that another process offers")
 		if t, err := h.awaitSignIn(ctx, a, s, state.Notices{Records: h.Records}.Failure); !errors.Is(err, errLost) {
 			return t, err
 		}
 	}
+}
+
+// offeredBefore is cause, for which nobody is asked once more: the last offer came to nothing.
+func offeredBefore(cause error, server string) error {
+	e := fail(credential.KindOf(cause), server, "")
+	if typed := (*credential.Error)(nil); errors.As(cause, &typed) {
+		*e = *typed
+	}
+	e.Text, e.Err = "a sign-in for "+server+" was offered less than "+credential.PromptRest.String()+" ago", nil
+	return e
 }
 
 // makeOffer makes the offer that was claimed, unless a person has just signed in after all.

@@ -95,7 +95,7 @@ func TestJoinedOfferFails(t *testing.T) {
 			}
 			for _, a := range []Ask{{}, {Join: true}, {Terminal: true, Fleeting: true, Join: true}} {
 				err := soon(t, r.start(a)).err
-				wantKind(t, err, credential.Prompting)
+				wantKind(t, err, credential.NotFound)
 				if want := "a sign-in for " + testServer + " was offered less than 10m0s ago"; err.Error() != want {
 					t.Errorf("%v, want %s", err, want)
 				}
@@ -162,7 +162,7 @@ func TestOfferEndsWithItsProcess(t *testing.T) {
 				wantAccess(t, got.token, got.err, "access-1")
 				return
 			}
-			wantKind(t, soon(t, ended).err, credential.Prompting)
+			wantKind(t, soon(t, ended).err, credential.NotFound)
 			if r.signIns != 0 {
 				t.Error("a person was asked twice")
 			}
@@ -204,7 +204,7 @@ func TestLaunchedOfferThatNeverComesUp(t *testing.T) {
 	b := limitOf(r.Helper, r.query())
 	r.Launch = func(...string) error { r.now = r.now.Add(credential.OfferStart); return nil }
 	wantKind(t, soon(t, r.start(Ask{})).err, credential.NotFound)
-	wantKind(t, soon(t, r.start(Ask{Join: true})).err, credential.Prompting)
+	wantKind(t, soon(t, r.start(Ask{Join: true})).err, credential.NotFound)
 	r.now = r.now.Add(credential.PromptRest)
 	r.Launch = func(...string) error { return errors.New("no processes left") }
 	wantKind(t, soon(t, r.start(Ask{})).err, credential.Internal)

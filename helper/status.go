@@ -106,8 +106,12 @@ func (h reports) line(server state.Server, a state.Account) (Line, error) {
 		return l, nil
 	}
 	t, terr := h.Cache.Token(si.ID, tokenID)
-	l.Expiry = t.Expiry
-	l.State = h.lineState(si, t, terr)
+	l.Expiry, l.State = t.Expiry, h.lineState(si, t, terr)
+	if l.State == StateSealed && !si.Expiry.IsZero() {
+		if l.Expiry = si.Expiry; !h.Now().Before(si.Expiry) {
+			l.State = StateExpired
+		}
+	}
 	return l, err
 }
 

@@ -103,7 +103,7 @@ func readError(err error) error {
 	case errors.As(err, &known):
 		return err
 	case errors.Is(err, io.EOF):
-		return credential.Fail(credential.BadInput, "stdin is empty", nil)
+		return credential.Fail(credential.BadInput, "there is no server URL, and stdin is empty", nil)
 	}
 	return credential.Fail(credential.Internal, "the request could not be read", err)
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/loopback"
 )
 
 // SignIn bounds an interactive sign-in by credential.SignInTotal, and says so where it was over before the person was.
@@ -28,4 +30,23 @@ func Kept(err, kept error) error {
 		return err
 	}
 	return fmt.Errorf("%w; and %w", err, kept)
+}
+
+// Browse has the person's browser opened and waits for the redirect. The redirect may come first: a browser that stays
+// in the foreground is still "being opened" when its person has long signed in.
+func Browse(ctx context.Context, ui UI, url string, waiting *loopback.Redirect) (loopback.Callback, error) {
+	ctx, end := context.WithCancelCause(ctx)
+	var opening sync.WaitGroup
+	opening.Go(func() {
+		if err := ui.OpenURL(ctx, url); err != nil {
+			end(err)
+		}
+	})
+	arrival, err := waiting.Wait(ctx)
+	if err != nil {
+		err = context.Cause(ctx)
+	}
+	end(nil)
+	opening.Wait()
+	return arrival, err
 }

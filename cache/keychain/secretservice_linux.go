@@ -161,7 +161,8 @@ func (c *dbusSession) ensureCollection(ctx context.Context) (dbus.ObjectPath, er
 	if err != nil {
 		return noPath, err
 	}
-	return path, typedBusError(result.Store(&path))
+	err = typedBusError(result.Store(&path))
+	return path, err
 }
 
 func (c *dbusSession) setLabel(ctx context.Context, item dbus.ObjectPath, label string) error {

@@ -75,6 +75,9 @@ func sentence(err error) string {
 // Hint returns what to do about err, as Report says it; "" where there is nothing to say.
 func (l Login) Hint(err error) string {
 	text := rows[credential.KindOf(err)].hint
+	if l.Verb == "login" && credential.KindOf(err) == credential.NotApproved {
+		text = "run it where you can type yes: mcp-credential login URL"
+	}
 	e := &credential.Error{}
 	errors.As(err, &e)
 	wait := "in a moment"

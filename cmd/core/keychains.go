@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 	"os"
+	"slices"
 
 	"github.com/mcp-credential/mcp-credential/cache/keychain"
 	"github.com/mcp-credential/mcp-credential/cmd/call"
@@ -18,6 +19,9 @@ func (w *wiring) terminal() bool {
 
 // keychain opens the named store, or the configured or preferred one, once.
 func (w *wiring) keychain(ctx context.Context, store string) (helper.Keychain, error) {
+	if name := osGetenv("MCPCRED_STORE"); name != "" && !slices.Contains(keychain.Names(), name) {
+		store = name // whose error says which names there are
+	}
 	for _, name := range []string{osGetenv("MCPCRED_STORE"), w.config.Store} {
 		if store == "" {
 			store = name

@@ -60,7 +60,10 @@ func (p *person) Say(q helper.Proposal) error {
 
 // account names the account: its label, and whose it is where a sign-in is there.
 func (p *person) account(q helper.Proposal) string {
-	if !q.SignedIn || q.User == "" || q.User == q.Account {
+	switch {
+	case q.SignedIn && q.User == "":
+		return orElse(q.Account, "(the one that is signed in)")
+	case !q.SignedIn || q.User == q.Account:
 		return orElse(q.Account, "(the one you choose in the browser)")
 	}
 	return strings.TrimSpace(q.Account + " " + bracketed(q.User))

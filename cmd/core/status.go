@@ -102,6 +102,9 @@ func tokenWords(l helper.Line, home string, now time.Time) string {
 		if l.Identity != "" {
 			return "sealed; the next get opens it or asks for another"
 		}
+		if !l.Expiry.IsZero() {
+			return "valid for " + span(l.Expiry.Sub(now)) + ", sealed; the next get asks the keychain"
+		}
 		return "sealed; the next get asks the keychain"
 	case helper.StateDead:
 		return "none; " + call.Login{Account: l.Account, Home: home}.Hint(&credential.Error{Kind: credential.SignInDead, Server: l.Server})

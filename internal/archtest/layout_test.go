@@ -39,7 +39,7 @@ var layout = map[string][]string{
 	"cache/keychain": {"credential", "internal/atomicfile", "internal/busguard", "github.com/99designs/keyring", "github.com/godbus/dbus/v5"},
 	"config":         {"credential", "github.com/pelletier/go-toml/v2"},
 	"discovery":      {"credential", "internal/microsoft", "internal/webclient", "github.com/modelcontextprotocol/go-sdk/oauthex"},
-	"source":         {"credential", "internal/wait"},
+	"source":         {"credential", "internal/loopback", "internal/wait"},
 	"source/oauth":   {"credential", "internal/wait", "internal/datakey", "internal/loopback", "internal/webclient", "source"},
 	"source/entra": {
 		"credential", "internal/wait", "internal/loopback", "internal/microsoft", "internal/webclient", "source",

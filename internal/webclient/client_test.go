@@ -102,7 +102,7 @@ func TestReadBody(t *testing.T) {
 		}
 	})
 	c := newClient(t, nil)
-	for path, want := range map[string]credential.Kind{"/big": credential.Hostile, "/broken": credential.Network} {
+	for path, want := range map[string]credential.Kind{"/big": credential.BadAnswer, "/broken": credential.Network} {
 		resp, err := c.Get(s.URL + path)
 		if err != nil {
 			t.Fatal(err)

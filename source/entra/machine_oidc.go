@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -125,7 +126,7 @@ func (m *Machine) refused(name string, resp *http.Response) error {
 	wait, _ := webclient.RetryAfter(resp.Header.Get("Retry-After"), m.source.Now())
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500 && wait > 0:
-		return &credential.Error{Kind: credential.Throttled, Text: "the " + name + " asks to wait", RetryAfter: max(wait, leastRest)}
+		return &credential.Error{Kind: credential.Throttled, Text: "the " + name + " asks to wait", RetryAfter: cmp.Or(wait, leastRest)}
 	case resp.StatusCode >= 500:
 		return credential.Fail(credential.Network, "the "+name+" fails with status "+status, nil)
 	}

@@ -169,6 +169,8 @@ func TestMachineRefusals(t *testing.T) {
 			t.Errorf("%d: %v", code, err)
 		}
 	}
-	r.world.Set(func(k *fake.Behaviour) { k.Refuse, k.AccessBody = nil, map[string]any{"cnf": map[string]any{"kid": "x"}} })
+	r.world.Set(func(k *fake.Behaviour) {
+		k.Refuse, k.AccessBody = nil, map[string]any{"cnf": map[string]any{"kid": "x"}}
+	})
 	r.refused(credential.Misconfigured, "bound to a key")
 }

@@ -39,10 +39,7 @@ func (c *msalTransport) browser(ctx context.Context, app public.Client, t creden
 	if err != nil {
 		return credential.Answer{}, err
 	}
-	if err := ui.OpenURL(ctx, where); err != nil {
-		return credential.Answer{}, err
-	}
-	arrival, err := waiting.Wait(ctx)
+	arrival, err := source.Browse(ctx, ui, where, waiting)
 	if err != nil {
 		return credential.Answer{}, err
 	}

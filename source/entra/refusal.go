@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -141,7 +142,7 @@ func (r reply) refusal(t credential.Target, now time.Time) *credential.Error {
 	e := &credential.Error{Kind: m.kind, Text: m.text + " (" + r.reference() + ")", Server: t.Server, Code: r.name()}
 	switch m.kind {
 	case credential.Throttled:
-		e.RetryAfter = max(wait, leastRest)
+		e.RetryAfter = cmp.Or(wait, leastRest)
 	case credential.StepUp:
 		e.Claims = r.wantedClaims()
 	}
@@ -157,7 +158,7 @@ func (r reply) withoutText(wait time.Duration) *credential.Error {
 	switch {
 	case r.status == http.StatusTooManyRequests || r.status >= 500 && wait > 0:
 		e := credential.Fail(credential.Throttled, "Entra ID asks to wait", nil)
-		e.RetryAfter = max(wait, leastRest)
+		e.RetryAfter = cmp.Or(wait, leastRest)
 		return e
 	case r.status >= 500:
 		return credential.Fail(credential.Network, "Entra ID fails with status "+status, nil)

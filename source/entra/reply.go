@@ -74,14 +74,14 @@ func (r reply) fails() bool { return r.status >= 500 && r.retryAfter == "" }
 func (r reply) accept(t credential.Target, scopes []string, jitter float64) (credential.Answer, error) {
 	switch {
 	case r.AccessToken == "":
-		return credential.Answer{}, credential.Fail(credential.Refused, "Entra ID answered without an access token", nil)
+		return credential.Answer{}, credential.Fail(credential.BadAnswer, "Entra ID answered without an access token", nil)
 	case !credential.CheckBearer(r.AccessToken):
-		return credential.Answer{}, credential.Fail(credential.Hostile, "Entra ID sent an access token with characters that may not travel in a header", nil)
+		return credential.Answer{}, credential.Fail(credential.BadAnswer, "Entra ID sent an access token with characters that may not travel in a header", nil)
 	case r.TokenType != "" && !strings.EqualFold(r.TokenType, "Bearer") || bound(r.AccessToken):
 		return credential.Answer{}, credential.Fail(credential.Misconfigured,
 			"Entra ID sent a token that is bound to a key (proof of possession), which cannot be used as a Bearer token; the app or a token protection policy of the tenant demands that", nil)
 	case r.ExpiresIn <= 0:
-		return credential.Answer{}, credential.Fail(credential.Refused, "Entra ID sent an access token without an expiry", nil)
+		return credential.Answer{}, credential.Fail(credential.BadAnswer, "Entra ID sent an access token without an expiry", nil)
 	}
 	life := r.ExpiresIn.duration()
 	token := credential.Token{

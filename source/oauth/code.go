@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/loopback"
@@ -44,32 +43,13 @@ func (s *Source) code(ctx context.Context, t credential.Target, ui source.UI) (c
 		waiting.Close() // the person's browser is on another machine; its redirect arrives nowhere
 		return s.pasted(ctx, a, ui)
 	}
-	arrival, err := browse(ctx, ui, a.url(), waiting)
+	arrival, err := source.Browse(ctx, ui, a.url(), waiting)
 	if err != nil {
 		return credential.Answer{}, err
 	}
 	answer, err := s.redeem(ctx, a, arrival.Values)
 	arrival.Done(err)
 	return answer, err
-}
-
-// browse has the person's browser opened and waits for the redirect. The redirect may come first: a browser that stays
-// in the foreground is still "being opened" when its person has long signed in.
-func browse(ctx context.Context, ui source.UI, url string, waiting *loopback.Redirect) (loopback.Callback, error) {
-	ctx, end := context.WithCancelCause(ctx)
-	var opening sync.WaitGroup
-	opening.Go(func() {
-		if err := ui.OpenURL(ctx, url); err != nil {
-			end(err)
-		}
-	})
-	arrival, err := waiting.Wait(ctx)
-	if err != nil {
-		err = context.Cause(ctx)
-	}
-	end(nil)
-	opening.Wait()
-	return arrival, err
 }
 
 func (s *Source) pasted(ctx context.Context, a attempt, ui source.UI) (credential.Answer, error) {

@@ -54,7 +54,7 @@ func TestClientCredentialsRefused(t *testing.T) {
 		}
 	}
 	s.token = func(w http.ResponseWriter, _ url.Values, _ int) { _, _ = io.WriteString(w, `{"token_type":"Bearer"}`) }
-	if _, err := m.Token(t.Context(), s.target()); credential.KindOf(err) != credential.Misconfigured {
+	if _, err := m.Token(t.Context(), s.target()); credential.KindOf(err) != credential.BadAnswer {
 		t.Errorf("no token: %v", err)
 	}
 }

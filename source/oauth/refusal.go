@@ -66,10 +66,10 @@ func describe(code, description string) *credential.Error {
 	code = credential.Printable(code, 60)
 	e := credential.Fail(credential.Refused, "the authorization server refused with "+code, nil)
 	if known, ok := refusals[code]; ok {
-		e.Kind, e.Text = known.kind, known.text
+		e.Kind, e.Text = known.kind, known.text+" ("+code+")"
 	}
 	if d := strings.TrimRight(credential.Printable(description, 200), ". "); d != "" {
-		e.Text += " (" + d + ")"
+		e.Text += ": " + d
 	}
 	e.Code = code
 	return e

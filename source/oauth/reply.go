@@ -88,13 +88,13 @@ func (s *Source) token(r reply, t credential.Target) (credential.Token, error) {
 	life, ok := r.seconds("expires_in")
 	switch kind := r.text("token_type"); {
 	case access == "":
-		return credential.Token{}, credential.Fail(credential.Misconfigured, "the authorization server answered without an access token", nil)
+		return credential.Token{}, credential.Fail(credential.BadAnswer, "the authorization server answered without an access token", nil)
 	case !credential.CheckBearer(access):
-		return credential.Token{}, credential.Fail(credential.Hostile, "the authorization server sent an access token with characters that may not travel in a header", nil)
+		return credential.Token{}, credential.Fail(credential.BadAnswer, "the authorization server sent an access token with characters that may not travel in a header", nil)
 	case kind != "" && !strings.EqualFold(kind, "Bearer"): // RFC 6749 section 7.1; some servers leave it out
-		return credential.Token{}, credential.Fail(credential.Misconfigured, "the authorization server sent a token of type "+credential.Printable(kind, 40)+"; only Bearer can be used", nil)
+		return credential.Token{}, credential.Fail(credential.BadAnswer, "the authorization server sent a token of type "+credential.Printable(kind, 40)+"; only Bearer can be used", nil)
 	case !ok:
-		return credential.Token{}, credential.Fail(credential.Misconfigured, "the authorization server sent an expires_in that is not a number of seconds", nil)
+		return credential.Token{}, credential.Fail(credential.BadAnswer, "the authorization server sent an expires_in that is not a number of seconds", nil)
 	}
 	token := credential.Token{
 		Access: credential.NewSecret(access), Type: "Bearer", Obtained: r.sent, Scopes: r.scopes(t.Scopes),

@@ -72,7 +72,7 @@ func TestAttacks(t *testing.T) {
 			q.Del("code")
 			q.Set("error", "access_denied")
 			q.Set("error_description", "no <b>\x1b[31m")
-		}, credential.Refused, "access was denied at the authorization server (no <b>?[31m)"},
+		}, credential.Refused, "access was denied at the authorization server (access_denied): no <b>?[31m"},
 		"login required": {func(q url.Values) { q.Set("error", "login_required") }, credential.StepUp, "sign in again"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -75,13 +75,13 @@ func TestKeepComesBeforeJudgement(t *testing.T) {
 		body string
 		kind credential.Kind
 	}{
-		"no access token":       {`{"refresh_token":"rt-2"}`, credential.Misconfigured},
-		"control characters":    {`{"refresh_token":"rt-2","access_token":"a\nb","token_type":"Bearer"}`, credential.Hostile},
-		"DPoP":                  {`{"refresh_token":"rt-2","access_token":"at-1","token_type":"DPoP"}`, credential.Misconfigured},
-		"N_A":                   {`{"refresh_token":"rt-2","access_token":"at-1","token_type":"N_A"}`, credential.Misconfigured},
-		"expires_in in words":   {`{"refresh_token":"rt-2","access_token":"at-1","expires_in":"soon"}`, credential.Misconfigured},
-		"expires_in negative":   {`{"refresh_token":"rt-2","access_token":"at-1","expires_in":-1}`, credential.Misconfigured},
-		"access token a number": {`{"refresh_token":"rt-2","access_token":7}`, credential.Misconfigured},
+		"no access token":       {`{"refresh_token":"rt-2"}`, credential.BadAnswer},
+		"control characters":    {`{"refresh_token":"rt-2","access_token":"a\nb","token_type":"Bearer"}`, credential.BadAnswer},
+		"DPoP":                  {`{"refresh_token":"rt-2","access_token":"at-1","token_type":"DPoP"}`, credential.BadAnswer},
+		"N_A":                   {`{"refresh_token":"rt-2","access_token":"at-1","token_type":"N_A"}`, credential.BadAnswer},
+		"expires_in in words":   {`{"refresh_token":"rt-2","access_token":"at-1","expires_in":"soon"}`, credential.BadAnswer},
+		"expires_in negative":   {`{"refresh_token":"rt-2","access_token":"at-1","expires_in":-1}`, credential.BadAnswer},
+		"access token a number": {`{"refresh_token":"rt-2","access_token":7}`, credential.BadAnswer},
 	} {
 		s, a := newServer(t), newAsker(t)
 		s.answer(200, test.body)
@@ -104,7 +104,7 @@ func TestFailureToKeepIsReportedWithTheToken(t *testing.T) {
 	}
 	s.answer(200, `{"refresh_token":"rt-2"}`)
 	_, err = a.Silent(t.Context(), s.target(), grant, "", func(credential.Grant) error { return full })
-	if !errors.Is(err, full) || credential.KindOf(err) != credential.Misconfigured {
+	if !errors.Is(err, full) || credential.KindOf(err) != credential.BadAnswer {
 		t.Errorf("both faults: %v", err)
 	}
 }
@@ -127,9 +127,9 @@ func TestRefusals(t *testing.T) {
 		"consent":               {400, `{"error":"consent_required"}`, credential.StepUp, "consent_required"},
 		"unknown":               {400, `{"error":"strange"}`, credential.Refused, "strange"},
 		"HTML":                  {403, `<html>rt-2 s3cret</html>`, credential.Refused, ""},
-		"success that is HTML":  {200, `<html>rt-2 s3cret</html>`, credential.Misconfigured, ""},
-		"success that is null":  {200, `null`, credential.Misconfigured, ""},
-		"larger than the bound": {200, `{"access_token":"` + strings.Repeat("a", maxReply) + `"}`, credential.Hostile, ""},
+		"success that is HTML":  {200, `<html>rt-2 s3cret</html>`, credential.BadAnswer, ""},
+		"success that is null":  {200, `null`, credential.BadAnswer, ""},
+		"larger than the bound": {200, `{"access_token":"` + strings.Repeat("a", maxReply) + `"}`, credential.BadAnswer, ""},
 		"redirect":              {302, ``, credential.Hostile, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
