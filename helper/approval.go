@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -53,7 +54,7 @@ func (h approvals) store(ctx context.Context, kc Keychain, server state.Server, 
 		return replaced, err
 	}
 	t := answer.Token
-	t.Server, t.Resource, t.Issuer, t.Account = server.URL, server.Resource, server.Issuer, accountName(account.Label, si.User)
+	t.Server, t.Resource, t.Issuer, t.Account = server.URL, server.Resource, server.Issuer, cmp.Or(si.User, account.Label)
 	err = noTier(h.Cache.Keep(g.DataKey, si.ID, s.tokenID, t))
 	if account.Label == "" {
 		tokens{h.Helper}.point(s.query(), s)

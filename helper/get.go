@@ -146,7 +146,7 @@ func stepUp(s resolved, lack []string) error {
 	return withSignIn(fail(credential.StepUp, s.server.URL, text), "", lack)
 }
 
-// read opens the cached token of a resolved with the hot key, else with the key from the keychain, which it heats. The keychain
+// read opens the cached token of a sign-in with the hot key, else with the key from the keychain, which it heats. The keychain
 // is not asked for a token that has expired by its record: hundreds of callers may wait here for one refresh. Only
 // errors of a Keychain kind are worth reporting: after any other one a refresh helps.
 func (h tokens) read(ctx context.Context, s resolved) (credential.Token, error) {

@@ -128,7 +128,7 @@ type Helper struct {
 	uncached sync.Map // tokens of machine identities that no tier keeps, by state.Machine.ID; the zero value is right
 }
 
-// resolved is one resolved question: which server, which sign-in, which token.
+// resolved is what a query means: which server, which sign-in, which token.
 type resolved struct {
 	server   state.Server
 	account  state.Account
@@ -147,7 +147,7 @@ func (s resolved) target() credential.Target {
 	}
 }
 
-// query is the question that leads back to this resolved, for processes that are started on its behalf.
+// query asks for the same account of the same server again, for processes that are started on its behalf.
 func (s resolved) query() credential.Query {
 	return credential.Query{URL: s.server.URL, Account: s.account.Label}
 }

@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -46,7 +47,7 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 		return Outcome{}, err
 	}
 	settings := h.Settings(l.URL)
-	settings.Tenant = firstOf(l.Tenant, settings.Tenant)
+	settings.Tenant = cmp.Or(l.Tenant, settings.Tenant)
 	found, err := h.Find(ctx, l.URL, settings)
 	if err != nil {
 		return Outcome{}, err
@@ -112,10 +113,7 @@ func signInHelps(err error) bool {
 
 // current finds the sign-in that the server has for this account, if any. Other errors than its absence are real.
 func (h logins) current(l Login, settings Settings) (resolved, error) {
-	label := l.Account
-	if label == "" {
-		label = settings.Account
-	}
+	label := cmp.Or(l.Account, settings.Account)
 	s, err := h.resolve(credential.Query{URL: l.URL, Account: label})
 	if err != nil && credential.KindOf(err) == credential.BadHome {
 		return resolved{}, err
@@ -123,16 +121,14 @@ func (h logins) current(l Login, settings Settings) (resolved, error) {
 	if err != nil {
 		s.signIn, s.account = state.SignIn{}, state.Account{}
 	}
-	if s.account.Label == "" {
-		s.account.Label = label
-	}
+	s.account.Label = cmp.Or(s.account.Label, label)
 	s.server.URL, s.settings = l.URL, settings
 	return s, nil
 }
 
 // propose works out what to ask for, and what the person must hear about it.
 func (h logins) propose(l Login, settings Settings, found Found, before resolved) (Proposal, credential.Target, error) {
-	secret, err := secretFile(firstOf(l.ClientSecretFile, settings.ClientSecret))
+	secret, err := secretFile(cmp.Or(l.ClientSecretFile, settings.ClientSecret))
 	if err != nil {
 		return Proposal{}, credential.Target{}, err
 	}
@@ -145,10 +141,10 @@ func (h logins) propose(l Login, settings Settings, found Found, before resolved
 		scopes = credential.JoinScopes(before.account.Scopes, scopes)
 	}
 	scopes = credential.JoinScopes(scopes, l.Scopes)
-	client := firstOf(l.ClientID, settings.ClientID)
+	client := cmp.Or(l.ClientID, settings.ClientID)
 	if found.Unbound {
 		scopes = microsoft.Resource(scopes)
-		client = firstOf(client, before.signIn.ClientID, records{h.Helper}.onlyClient(found.Endpoints.Issuer)) // share has seen to the issuer
+		client = cmp.Or(client, before.signIn.ClientID, records{h.Helper}.onlyClient(found.Endpoints.Issuer)) // share has seen to the issuer
 		if err := h.judge(l.URL, approvedScopes(before, same), scopes, settings.File.Scopes); err != nil {
 			return Proposal{}, credential.Target{}, err
 		}
@@ -161,7 +157,7 @@ func (h logins) propose(l Login, settings Settings, found Found, before resolved
 		covered = false
 	}
 	p := Proposal{
-		Server: l.URL, Name: firstOf(l.Name, settings.Name, before.server.Name, found.Name, hostOf(l.URL)), Resource: found.Resource,
+		Server: l.URL, Name: cmp.Or(l.Name, settings.Name, before.server.Name, found.Name, hostOf(l.URL)), Resource: found.Resource,
 		Issuer: found.Endpoints.Issuer, Scopes: scopes, Account: before.account.Label, Approved: covered, Offered: l.offered,
 		User: before.signIn.User, ClientID: client,
 		SignedIn: (covered || found.Unbound) && !l.Anew && before.signIn.ID != "" && before.signIn.Claims == "" &&
@@ -236,15 +232,6 @@ func secretFile(path string) (credential.Secret, error) {
 		return credential.Secret{}, credential.Fail(credential.BadInput, "the client secret file cannot be used", err)
 	}
 	return secret, nil
-}
-
-func firstOf(texts ...string) string {
-	for _, t := range texts {
-		if t != "" {
-			return t
-		}
-	}
-	return ""
 }
 
 // hostOf is what a server is called when nobody has named it.

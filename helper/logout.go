@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -68,7 +69,7 @@ func (h records) signedInAs(accounts []state.Account) []string {
 	out := make([]string, len(accounts))
 	for i, a := range accounts {
 		si, _ := h.Records.SignIn(a.SignIn)
-		if name := firstOf(a.Label, si.User); name != "" {
+		if name := cmp.Or(a.Label, si.User); name != "" {
 			out[i] = " as " + credential.Printable(name, 100)
 		}
 	}
@@ -83,7 +84,7 @@ func (h *Helper) SignedIn(url string) []string {
 	}
 	names := records{h}.signedInAs(s.Accounts)
 	for i := range names {
-		names[i] = firstOf(strings.TrimPrefix(names[i], " as "), "the one without a label")
+		names[i] = cmp.Or(strings.TrimPrefix(names[i], " as "), "the one without a label")
 	}
 	return names
 }

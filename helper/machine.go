@@ -99,7 +99,7 @@ func (h machines) identity(server string, m Machine) (identity, error) {
 	return r, err
 }
 
-// resolved is the identity as the parts that it shares with sign-ins see it.
+// resolved is the identity as the code that it shares with sign-ins sees it.
 func (r identity) resolved() resolved {
 	return resolved{server: state.Server{URL: r.server}, signIn: r.record.SignIn, tokenID: r.record.Token}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 
 	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -181,11 +182,5 @@ func (h records) machinesAt(url string) []state.Machine {
 	if err != nil {
 		h.Warn(err.Error())
 	}
-	out := all[:0]
-	for _, rec := range all {
-		if url == "" || rec.Server == url {
-			out = append(out, rec)
-		}
-	}
-	return out
+	return slices.DeleteFunc(all, func(rec state.Machine) bool { return url != "" && rec.Server != url })
 }

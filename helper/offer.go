@@ -80,7 +80,7 @@ func (h offers) makeOffer(ctx context.Context, s resolved, a Ask, held *cache.He
 }
 
 // Offer is a sign-in that a get has claimed the right to and launched this process for. When the person is done, or was
-// never asked because it failed before, the right is given back. How it failed is left for the process that waits.
+// never asked because it failed before, the right is withdrawn. How it failed is left for the process that waits.
 func (h *Helper) Offer(ctx context.Context, l Login) error {
 	held, err := limitOf(h, credential.Query{URL: l.URL, Account: l.Account}).begin(ctx)
 	if err != nil {
@@ -90,7 +90,7 @@ func (h *Helper) Offer(ctx context.Context, l Login) error {
 	return offers{h}.ask(ctx, l, false)
 }
 
-// ask asks the person. The caller holds the lock of the offerLimit. A fleeting offer that ends because its process does
+// ask asks the person. The caller holds the lock of the offer limit. A fleeting offer that ends because its process does
 // leaves nothing behind, as if it had been killed.
 func (h offers) ask(ctx context.Context, l Login, fleeting bool) error {
 	b := limitOf(h.Helper, credential.Query{URL: l.URL, Account: l.Account})

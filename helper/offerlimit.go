@@ -9,23 +9,23 @@ import (
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
-// offerLimit bounds how often a person is asked about one server and account, across all processes: one offer at a
-// time, and one in each cooldown. Its lock is held by whoever makes the offer, for as long as a person may act on it, and
-// ends with that process. Its mark is the cooldown. A second mark stands in for the lock of a process that was launched
-// and may not have got to it yet. Lock and marks are looked at together under a gate, which nobody holds for long.
+// offerLimit allows one offer of a sign-in at a time for a server and account, and one in each cooldown, across all
+// processes. The process that makes the offer holds the lock for as long as a person may act on it. A second, short
+// cooldown stands in for the lock of a process that was launched and has not taken it yet. Lock and cooldowns are
+// examined together under another lock, the gate, which nobody holds for long.
 type offerLimit struct {
 	records state.Records
 	name    string
 	now     func() time.Time
 }
 
-// limitOf names the offerLimit of a question. Scopes do not matter: a server that asks for ever more of them opens no more
+// limitOf returns the limit for a query. Its scopes do not matter: a server that asks for ever more of them opens no more
 // tabs.
 func limitOf(h *Helper, q credential.Query) offerLimit {
 	return offerLimit{records: h.Records, name: "prompt-" + credential.SignInID("", "", q.Account, q.URL), now: h.Now}
 }
 
-// offerState is how it stands with offers.
+// offerState says whether a sign-in can be offered.
 type offerState int
 
 const (
@@ -34,9 +34,9 @@ const (
 	open                        // a person is being asked by some process
 )
 
-// claim takes the right to ask a person, where the offerState is available: for an offer in this process with the lock, which
-// the caller releases or gives back; for one in a process that the caller launches with a mark in its place. An offer that
-// goes with its process starts its cooldown when it ends, every other one does so here.
+// claim takes the right to offer a sign-in where one is available. For an offer in this process it returns the lock, which
+// the caller releases or passes to withdraw; for one in a process that the caller launches, the short cooldown stands in for
+// it. The cooldown of a fleeting offer starts when that ends, any other one here.
 func (b offerLimit) claim(ctx context.Context, a Ask) (*cache.Held, offerState, error) {
 	gate, err := b.gate(ctx)
 	if credential.KindOf(err) == credential.StillRefreshing {
@@ -68,7 +68,7 @@ func (b offerLimit) gate(ctx context.Context) (*cache.Held, error) {
 	return b.lock(ctx, b.name+".start")
 }
 
-// look tells the offerState, and hands out the lock where that is available. The caller holds the gate.
+// look returns the state, and the lock where that is available. The caller holds the gate.
 func (b offerLimit) look() (*cache.Held, offerState, error) {
 	if (state.Cooldowns{Records: b.records}).Active(startMark(b.name), b.now(), credential.OfferStart) { // before the lock: it is taken before the mark goes
 		return nil, open, nil

@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -109,7 +110,7 @@ func ended(si state.SignIn, now time.Time) bool {
 	return si.Dead != nil || si.NoRefresh || !end.IsZero() && !now.Before(end)
 }
 
-// hopeless is ended in words.
+// hopeless returns the error for a sign-in that has ended.
 func hopeless(now time.Time, server string, si state.SignIn) error {
 	switch {
 	case !ended(si, now):
@@ -194,7 +195,7 @@ func (h refreshes) endpoints(ctx context.Context, s resolved) (credential.Endpoi
 // completed says on a new access token for whom it is.
 func completed(s resolved, t credential.Token) credential.Token {
 	t.Server, t.Resource, t.Issuer = s.server.URL, s.server.Resource, s.server.Issuer
-	t.Account = accountName(s.account.Label, s.signIn.User)
+	t.Account = cmp.Or(s.signIn.User, s.account.Label)
 	if len(t.Scopes) == 0 {
 		t.Scopes = s.granted()
 	}
@@ -288,7 +289,7 @@ func claimsOf(err error, challenged string) string {
 	if !errors.As(err, &typed) || typed.Kind != credential.StepUp {
 		return ""
 	}
-	return firstOf(typed.Claims, challenged)
+	return cmp.Or(typed.Claims, challenged)
 }
 
 func newFailure(now time.Time, err error) *state.Failure {
@@ -314,12 +315,4 @@ func backoff(n int, err error) time.Duration {
 func firstLine(s string) string {
 	line, _, _ := strings.Cut(s, "\n")
 	return line
-}
-
-// accountName is what a token says about whose it is: what the identity provider calls the person, else the label.
-func accountName(label, user string) string {
-	if user != "" {
-		return user
-	}
-	return label
 }

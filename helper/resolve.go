@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -23,10 +24,7 @@ func (h *Helper) resolve(q credential.Query) (resolved, error) {
 	if i := s.settings.Issuer; i != "" && i != server.Issuer {
 		return s, fail(credential.NotApproved, server.URL, "the configuration names issuer "+i+" but the sign-in is with "+server.Issuer)
 	}
-	label := q.Account
-	if label == "" {
-		label = s.settings.Account
-	}
+	label := cmp.Or(q.Account, s.settings.Account)
 	account, ok := server.Account(label)
 	if !ok {
 		return s, fail(credential.NoSignIn, server.URL, noAccount(server, label))

@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -28,7 +29,7 @@ type Import struct {
 // imports takes over what a host obtained elsewhere.
 type imports struct{ *Helper }
 
-// Store keeps a given. Our own answer coming back, and everything that is neither a Bearer token nor a refresh token
+// Store keeps an import. Our own answer coming back, and everything that is neither a Bearer token nor a refresh token
 // with its issuer and client (git offers other people's passwords to every helper), changes nothing.
 func (h *Helper) Store(ctx context.Context, g Import) error {
 	refreshable := !g.Refresh.IsZero() && g.Issuer != "" && g.ClientID != ""
@@ -123,13 +124,13 @@ func (h imports) storeGrant(ctx context.Context, g Import, refreshable bool) err
 	return approvals{h.Helper}.storeLocked(ctx, kc, server, account, si, answer)
 }
 
-// importServer returns the record that a given belongs to. What a person has approved for a known server stands: a host
+// importServer returns the record that an import belongs to. What a person has approved for a known server stands: a host
 // adds an account to it and changes neither its issuer nor its resource.
 func (h imports) importServer(g Import, settings Settings, source string) (state.Server, error) {
 	known, err := h.Records.Server(g.Query.URL)
 	switch {
 	case errors.Is(err, state.ErrNone) || err == nil && known.Issuer == "":
-		return state.Server{URL: g.Query.URL, Name: firstOf(settings.Name, hostOf(g.Query.URL)), Issuer: g.Issuer, Source: source, ApprovedBy: "store", Accounts: known.Accounts}, nil
+		return state.Server{URL: g.Query.URL, Name: cmp.Or(settings.Name, hostOf(g.Query.URL)), Issuer: g.Issuer, Source: source, ApprovedBy: "store", Accounts: known.Accounts}, nil
 	case err == nil && g.Issuer != "" && g.Issuer != known.Issuer:
 		return known, fail(credential.NotApproved, known.URL, "the sign-in for "+known.URL+" is with another issuer, "+known.Issuer)
 	}

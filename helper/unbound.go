@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -35,13 +36,13 @@ func (h approvals) resolveConfigured(ctx context.Context, q credential.Query) (r
 	if err == nil && credential.HasScopes(s.account.Scopes, file.Scopes) {
 		return s, nil
 	}
-	si, ok := records{h.Helper}.common(file.Issuer, file.ClientID, firstOf(q.Account, settings.Account))
+	si, ok := records{h.Helper}.common(file.Issuer, file.ClientID, cmp.Or(q.Account, settings.Account))
 	if !ok {
 		return s, err
 	}
 	server := s.server
 	if server.URL == "" || server.Issuer != file.Issuer {
-		server = state.Server{URL: q.URL, Name: firstOf(settings.Name, hostOf(q.URL)), Resource: firstOf(settings.Resource, q.URL),
+		server = state.Server{URL: q.URL, Name: cmp.Or(settings.Name, hostOf(q.URL)), Resource: cmp.Or(settings.Resource, q.URL),
 			Issuer: file.Issuer, Source: si.Source, ApprovedBy: approvedByConfig}
 	}
 	h.Trace("approval: the configuration names issuer, client and scopes")
@@ -105,7 +106,7 @@ func (h records) onlyClient(issuer string) string {
 // share puts the sign-in that other servers use already in the place of one of the server's own, which must be with
 // the issuer that the server names now.
 func (h logins) share(l Login, settings Settings, found Found, before resolved) resolved {
-	issuer, client := found.Endpoints.Issuer, firstOf(l.ClientID, settings.ClientID)
+	issuer, client := found.Endpoints.Issuer, cmp.Or(l.ClientID, settings.ClientID)
 	own := before.signIn
 	if own.Unbound && own.Endpoints.Issuer == issuer && (client == "" || client == own.ClientID) {
 		return before

@@ -96,7 +96,7 @@ type Replaced struct {
 	Claims string    `json:"claims,omitempty"`
 }
 
-// TokenRecord is how the refreshes for one token of an unbound sign-in fare.
+// TokenRecord is what is known of the refreshes for one token of an unbound sign-in.
 type TokenRecord struct {
 	Expiry    time.Time `json:"token_expiry,omitzero"`
 	Replaced  Replaced  `json:"replaced,omitzero"`
