@@ -5,6 +5,7 @@
 package bridge
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -47,9 +48,7 @@ type Config struct {
 const DefaultMaxMessage = 64 << 20
 
 func (c Config) withDefaults() Config {
-	if c.Name == "" {
-		c.Name = credential.Origin(c.URL)
-	}
+	c.Name = cmp.Or(c.Name, credential.Origin(c.URL))
 	if c.Log == nil {
 		c.Log = func(string) {}
 	}
@@ -59,21 +58,12 @@ func (c Config) withDefaults() Config {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	for _, d := range []struct {
-		field     *time.Duration
-		otherwise time.Duration
-	}{
-		{&c.SignInWait, credential.BridgeSignIn}, {&c.Retry, credential.BridgeRetry},
-		{&c.MaxRetryAfter, credential.BridgeRetryAfter}, {&c.Shutdown, credential.BridgeShutdown},
-		{&c.Handshake, credential.BridgeHandshake},
-	} {
-		if *d.field == 0 {
-			*d.field = d.otherwise
-		}
-	}
-	if c.MaxMessage == 0 {
-		c.MaxMessage = DefaultMaxMessage
-	}
+	c.SignInWait = cmp.Or(c.SignInWait, credential.BridgeSignIn)
+	c.Retry = cmp.Or(c.Retry, credential.BridgeRetry)
+	c.MaxRetryAfter = cmp.Or(c.MaxRetryAfter, credential.BridgeRetryAfter)
+	c.Handshake = cmp.Or(c.Handshake, credential.BridgeHandshake)
+	c.Shutdown = cmp.Or(c.Shutdown, credential.BridgeShutdown)
+	c.MaxMessage = cmp.Or(c.MaxMessage, DefaultMaxMessage)
 	return c
 }
 

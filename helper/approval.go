@@ -24,7 +24,7 @@ func (h approvals) storeLocked(ctx context.Context, kc Keychain, server state.Se
 		return err
 	})
 	for _, id := range replaced {
-		logouts{h.Helper}.removeOrphan(ctx, id)
+		logouts(h).removeOrphan(ctx, id)
 	}
 	return err
 }
@@ -57,7 +57,7 @@ func (h approvals) store(ctx context.Context, kc Keychain, server state.Server, 
 	t.Server, t.Resource, t.Issuer, t.Account = server.URL, server.Resource, server.Issuer, cmp.Or(si.User, account.Label)
 	err = noTier(h.Cache.Keep(g.DataKey, si.ID, s.tokenID, t))
 	if account.Label == "" {
-		tokens{h.Helper}.point(s.query(), s)
+		tokens(h).point(s.query(), s)
 	}
 	return replaced, err
 }
@@ -111,7 +111,7 @@ func withAccount(all []state.Account, a state.Account) []state.Account {
 func (h approvals) approveShared(ctx context.Context, server state.Server, account state.Account) error {
 	replaced, err := h.approve(ctx, server, account, credential.LockShort)
 	for _, id := range replaced {
-		logouts{h.Helper}.removeOrphan(ctx, id)
+		logouts(h).removeOrphan(ctx, id)
 	}
 	return err
 }

@@ -39,7 +39,7 @@ func (h tokens) justReplaced(s resolved, a Ask, t credential.Token) bool {
 		age := h.Now().Sub(at)
 		return age >= 0 && age < credential.ReplacedRest
 	}
-	si, err := records{h.Helper}.latest(s) // read after the token
+	si, err := records(h).latest(s) // read after the token
 	if err != nil {
 		return false
 	}
@@ -213,7 +213,7 @@ func (h tokens) awaitRefresh(ctx context.Context, s resolved, a Ask) (credential
 	defer cancel()
 	before := s.signIn.Attempts
 	for pause := pollFirst; ; pause = min(pause*5/4, pollMost) {
-		si, err := records{h.Helper}.latest(s)
+		si, err := records(h).latest(s)
 		if err != nil {
 			return credential.Token{}, err
 		}
@@ -254,7 +254,7 @@ func (h tokens) refreshHere(ctx context.Context, s resolved, a Ask) (credential.
 		h.answered(a, s, t)
 		return t, nil
 	}
-	si, err := records{h.Helper}.latest(s)
+	si, err := records(h).latest(s)
 	if err == nil && si.LastError != nil { // the last failure asked for a pause
 		return credential.Token{}, si.LastError.Err()
 	}

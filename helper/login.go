@@ -144,7 +144,7 @@ func (h logins) propose(l Login, settings Settings, found Found, before resolved
 	client := cmp.Or(l.ClientID, settings.ClientID)
 	if found.Unbound {
 		scopes = microsoft.Resource(scopes)
-		client = cmp.Or(client, before.signIn.ClientID, records{h.Helper}.onlyClient(found.Endpoints.Issuer)) // share has seen to the issuer
+		client = cmp.Or(client, before.signIn.ClientID, records(h).onlyClient(found.Endpoints.Issuer)) // share has seen to the issuer
 		if err := h.judge(l.URL, approvedScopes(before, same), scopes, settings.File.Scopes); err != nil {
 			return Proposal{}, credential.Target{}, err
 		}
@@ -164,7 +164,7 @@ func (h logins) propose(l Login, settings Settings, found Found, before resolved
 			hopeless(h.Now(), l.URL, before.signIn) == nil && (client == "" || client == before.signIn.ClientID),
 	}
 	if found.Unbound {
-		p.SameApp = records{h.Helper}.sameApp(l.URL, scopes)
+		p.SameApp = records(h).sameApp(l.URL, scopes)
 	}
 	t := credential.Target{
 		Server: l.URL, Resource: found.Resource, Scopes: scopes, Account: p.Account,
@@ -194,7 +194,7 @@ func (h logins) save(ctx context.Context, kc Keychain, p Proposal, t credential.
 		bound = ""
 	}
 	id := credential.SignInID(p.Issuer, t.ClientID, p.Account, bound)
-	if err := (records{h.Helper}).anotherPerson(id, p.Server, answer); err != nil {
+	if err := records(h).anotherPerson(id, p.Server, answer); err != nil {
 		return Outcome{}, err
 	}
 	si := state.SignIn{
@@ -208,7 +208,7 @@ func (h logins) save(ctx context.Context, kc Keychain, p Proposal, t credential.
 	}
 	server := record(p, found.Source, before)
 	account := state.Account{Label: p.Account, SignIn: id, Scopes: t.Scopes}
-	err := approvals{h.Helper}.storeLocked(ctx, kc, server, account, si, answer)
+	err := approvals(h).storeLocked(ctx, kc, server, account, si, answer)
 	return Outcome{Server: p.Server, Account: p.Account, Token: answer.Token, NewTab: true, Tier: kc.Tier()}, err
 }
 

@@ -116,7 +116,7 @@ func (h logouts) removeAccounts(ctx context.Context, s state.Server, off []state
 			return err
 		}
 		now.Accounts = slices.DeleteFunc(now.Accounts, func(a state.Account) bool {
-			return slices.ContainsFunc(off, func(b state.Account) bool { return b.Label == a.Label && b.SignIn == a.SignIn }) && !records{h.Helper}.signedInAgain(a, s)
+			return slices.ContainsFunc(off, func(b state.Account) bool { return b.Label == a.Label && b.SignIn == a.SignIn }) && !records(h).signedInAgain(a, s)
 		})
 		if len(now.Accounts) == 0 {
 			return h.Records.DropServer(s.URL)
@@ -166,7 +166,7 @@ func (h logouts) removeOrphan(ctx context.Context, id string) {
 		if users, err := h.Records.Serves(id); err != nil || len(users) > 0 {
 			return err
 		}
-		if !(records{h.Helper}).sharesClient(id) {
+		if !records(h).sharesClient(id) {
 			h.revoke(ctx, id, "that was replaced")
 		}
 		return h.dropSignIn(ctx, id)

@@ -1,6 +1,7 @@
 package helper
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -126,7 +127,7 @@ func (h machines) get(ctx context.Context, a Ask, m Machine) (credential.Token, 
 			r.answered(a.Query, t)
 			return t, nil
 		}
-		if err := (tokens{h.Helper}).blocked(ctx, r.server, r.record.SignIn, before); err != nil {
+		if err := tokens(h).blocked(ctx, r.server, r.record.SignIn, before); err != nil {
 			return credential.Token{}, err
 		}
 		t, done, err := r.fetch(ctx, a)
@@ -201,9 +202,7 @@ func (r *identity) request(ctx context.Context, claims string) (credential.Token
 	r.Trace("identity: asking for a token as " + r.who.Kind)
 	t, err := r.machine.Token(ctx, target)
 	t.Server, t.Resource, t.Issuer = r.server, r.who.Resource, r.who.Issuer
-	if t.Account == "" {
-		t.Account = r.who.ClientID
-	}
+	t.Account = cmp.Or(t.Account, r.who.ClientID)
 	return t, err
 }
 

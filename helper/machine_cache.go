@@ -133,7 +133,7 @@ func (r *identity) putKey(ctx context.Context, key credential.Secret) error {
 // or all of them. m is the identity that the question means, nil for none: only it can open a token under a derived key.
 func (h machines) erase(ctx context.Context, server string, m Machine, refused credential.Secret) error {
 	var bad []error
-	for _, rec := range (records{h.Helper}).machinesAt(server) {
+	for _, rec := range records(h).machinesAt(server) {
 		r := identity{Helper: h.Helper, machine: m, server: server, record: rec}
 		if m == nil && rec.Place == placeDerived && !refused.IsZero() {
 			continue
@@ -158,7 +158,7 @@ func (h machines) erase(ctx context.Context, server string, m Machine, refused c
 func (h machines) drop(ctx context.Context, url string) ([]string, error) {
 	var gone []string
 	var bad []error
-	for _, rec := range (records{h.Helper}).machinesAt(url) {
+	for _, rec := range records(h).machinesAt(url) {
 		h.uncached.Delete(rec.ID)
 		err := h.Cache.Forget(rec.ID)
 		if rec.Place == placeKeychain {

@@ -123,7 +123,7 @@ func (h offers) offerHere(ctx context.Context, a Ask, extra []string) (credentia
 	if err != nil {
 		return credential.Token{}, err
 	}
-	return tokens{h.Helper}.read(ctx, s)
+	return tokens(h).read(ctx, s)
 }
 
 // errLost says that an offer is open no more and has left neither a token nor a failure.
@@ -160,10 +160,10 @@ func (h offers) signedIn(ctx context.Context, a Ask, old resolved) (credential.T
 	if err != nil || !s.signIn.Created.After(old.signIn.Created) || !s.server.ApprovedAt.After(old.server.ApprovedAt) {
 		return credential.Token{}, false
 	}
-	t, err := tokens{h.Helper}.read(ctx, s)
+	t, err := tokens(h).read(ctx, s)
 	if err != nil || !a.serves(t, h.Now()) {
 		return credential.Token{}, false
 	}
-	tokens{h.Helper}.point(a.Query, s)
+	tokens(h).point(a.Query, s)
 	return t, true
 }

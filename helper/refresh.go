@@ -72,7 +72,7 @@ func (h refreshes) refreshLocked(ctx context.Context, r Renewal) error {
 	}
 	s.claims = r.Claims
 	now := h.Now()
-	t, err := tokens{h.Helper}.read(ctx, s)
+	t, err := tokens(h).read(ctx, s)
 	if err == nil && t.Valid(now) && !t.Due(now) && t.Access.Fingerprint() != r.Refused {
 		h.Trace("refresh: another process has just done it")
 		return nil
@@ -211,7 +211,7 @@ func (h refreshes) refreshed(s resolved, room reservations, answer credential.An
 	if cached == nil {
 		cached = noTier(h.Cache.Heat(s.signIn.ID, key, t.Expiry))
 	}
-	si, err := records{h.Helper}.latest(s)
+	si, err := records(h).latest(s)
 	if err != nil {
 		return errors.Join(cached, err)
 	}
@@ -238,7 +238,7 @@ func (h refreshes) refreshed(s resolved, room reservations, answer credential.An
 
 // failed records a refresh that brought nothing, with the time before which nobody tries again.
 func (h refreshes) failed(s resolved, err error) error {
-	si, rerr := records{h.Helper}.latest(s)
+	si, rerr := records(h).latest(s)
 	if rerr != nil {
 		return errors.Join(rerr, err)
 	}

@@ -53,10 +53,10 @@ func (h *Helper) Store(ctx context.Context, g Import) error {
 // storeAccess puts an access token beside a sign-in that is there already.
 func (h imports) storeAccess(ctx context.Context, s resolved, given Import) error {
 	return h.locked(ctx, s.signIn.ID, credential.LockWait, func() error {
-		if _, err := (records{h.Helper}).latest(s); err != nil {
+		if _, err := records(h).latest(s); err != nil {
 			return err
 		}
-		t, err := tokens{h.Helper}.read(ctx, s)
+		t, err := tokens(h).read(ctx, s)
 		if err == nil && t.Access.Equal(given.Access) {
 			h.Trace("store: that token is the cached one")
 			return nil
@@ -121,7 +121,7 @@ func (h imports) storeGrant(ctx context.Context, g Import, refreshable bool) err
 	if !g.Access.IsZero() {
 		answer.Token = h.given(resolved{server: server, account: account, signIn: si}, g)
 	}
-	return approvals{h.Helper}.storeLocked(ctx, kc, server, account, si, answer)
+	return approvals(h).storeLocked(ctx, kc, server, account, si, answer)
 }
 
 // importServer returns the record that an import belongs to. What a person has approved for a known server stands: a host
@@ -171,7 +171,7 @@ func (h imports) eraseToken(ctx context.Context, server state.Server, a state.Ac
 		if err != nil {
 			return err
 		}
-		t, err := tokens{h.Helper}.read(ctx, s)
+		t, err := tokens(h).read(ctx, s)
 		if credential.KindOf(err) >= credential.KeychainLocked {
 			return err
 		}

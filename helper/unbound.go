@@ -36,7 +36,7 @@ func (h approvals) resolveConfigured(ctx context.Context, q credential.Query) (r
 	if err == nil && credential.HasScopes(s.account.Scopes, file.Scopes) {
 		return s, nil
 	}
-	si, ok := records{h.Helper}.common(file.Issuer, file.ClientID, cmp.Or(q.Account, settings.Account))
+	si, ok := records(h).common(file.Issuer, file.ClientID, cmp.Or(q.Account, settings.Account))
 	if !ok {
 		return s, err
 	}
@@ -112,7 +112,7 @@ func (h logins) share(l Login, settings Settings, found Found, before resolved) 
 		return before
 	}
 	before.signIn = state.SignIn{}
-	if si, ok := (records{h.Helper}).common(issuer, client, before.account.Label); ok {
+	if si, ok := records(h).common(issuer, client, before.account.Label); ok {
 		before.signIn = si
 		before.account.Label = si.Account
 	}
@@ -208,7 +208,7 @@ func (h logins) getApproval(ctx context.Context, p Proposal, source string, befo
 	if byConfig {
 		server.ApprovedBy = approvedByConfig
 	}
-	return approvals{h.Helper}.approveShared(ctx, server, state.Account{Label: p.Account, SignIn: before.signIn.ID, Scopes: p.Scopes})
+	return approvals(h).approveShared(ctx, server, state.Account{Label: p.Account, SignIn: before.signIn.ID, Scopes: p.Scopes})
 }
 
 // record is what is remembered of a server that a person has approved.

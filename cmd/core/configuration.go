@@ -1,6 +1,8 @@
 package core
 
 import (
+	"cmp"
+
 	"github.com/mcp-credential/mcp-credential/cmd/call"
 	"github.com/mcp-credential/mcp-credential/config"
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -43,7 +45,7 @@ func (w *wiring) settings(url string) helper.Settings {
 	c := w.config.Servers[url]
 	return helper.Settings{
 		Name: c.Name, ClientID: c.ClientID, ClientSecret: c.ClientSecretFile, Scopes: c.Scopes, Account: c.Account,
-		Issuer: orElse(entraIssuer(c), c.Issuer), Resource: c.Resource, Store: c.Store, Notify: w.config.Notify, Tenant: c.Tenant, File: approval(c),
+		Issuer: cmp.Or(entraIssuer(c), c.Issuer), Resource: c.Resource, Store: c.Store, Notify: w.config.Notify, Tenant: c.Tenant, File: approval(c),
 	}
 }
 

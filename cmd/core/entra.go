@@ -1,6 +1,8 @@
 package core
 
 import (
+	"cmp"
+
 	"github.com/mcp-credential/mcp-credential/config"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/discovery"
@@ -34,13 +36,13 @@ func configured(url string, s helper.Settings) (helper.Found, bool, error) {
 	if s.File.Issuer == "" || len(s.File.Scopes) == 0 {
 		return helper.Found{}, false, nil
 	}
-	f, err := ofEntra(discovery.Server{Resource: orElse(s.Resource, url), Scopes: s.File.Scopes, Issuer: s.File.Issuer}, s)
+	f, err := ofEntra(discovery.Server{Resource: cmp.Or(s.Resource, url), Scopes: s.File.Scopes, Issuer: s.File.Issuer}, s)
 	return f, true, err
 }
 
 // ofEntra turns what is known of a server into what helper needs, with the endpoints that the authority has by rule.
 func ofEntra(server discovery.Server, s helper.Settings) (helper.Found, error) {
-	a, err := microsoft.ParseAuthority(orElse(s.File.Issuer, server.Issuer), s.Tenant)
+	a, err := microsoft.ParseAuthority(cmp.Or(s.File.Issuer, server.Issuer), s.Tenant)
 	return helper.Found{
 		Resource: server.Resource, Name: server.Name, Scopes: server.Scopes, Source: sourceEntra, Unbound: true,
 		Endpoints: credential.Endpoints{

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -79,9 +80,7 @@ func (c getCmd) ask(w *wiring, r call.Request) (helper.Ask, error) {
 		Query: r.Query, Quiet: r.Format == "git", Wait: c.Wait,
 		Prompt: w.prompt(c.Prompt, r.Query.URL), Terminal: w.terminal(),
 	}
-	if a.Wait == 0 {
-		a.Wait = w.wait
-	}
+	a.Wait = cmp.Or(a.Wait, w.wait)
 	if r.Query.Challenge == "" {
 		return a, nil
 	}

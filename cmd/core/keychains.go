@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"slices"
@@ -23,9 +24,7 @@ func (w *wiring) keychain(ctx context.Context, store string) (helper.Keychain, e
 		store = name // whose error says which names there are
 	}
 	for _, name := range []string{osGetenv("MCPCRED_STORE"), w.config.Store} {
-		if store == "" {
-			store = name
-		}
+		store = cmp.Or(store, name)
 	}
 	if kc, ok := w.keychains[store]; ok {
 		return kc, nil

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -77,7 +78,7 @@ func (c loginCmd) asLogin() call.Login {
 func withServer(url, account string, err error) error {
 	var e *credential.Error
 	if errors.As(err, &e) {
-		e.Server, e.Account = orElse(e.Server, url), orElse(e.Account, account)
+		e.Server, e.Account = cmp.Or(e.Server, url), cmp.Or(e.Account, account)
 	}
 	return err
 }

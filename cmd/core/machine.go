@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/mcp-credential/mcp-credential/cmd/call"
@@ -69,10 +70,10 @@ func (w sources) identify(kind string, q credential.Query, c config.Server) (hel
 		return nil, err
 	}
 	id := entra.Identity{
-		Kind: kind, Server: q.URL, Tenant: orElse(q.Tenant, c.Tenant), Issuer: c.Issuer, ClientID: q.ClientID, Scopes: scopes,
+		Kind: kind, Server: q.URL, Tenant: cmp.Or(q.Tenant, c.Tenant), Issuer: c.Issuer, ClientID: q.ClientID, Scopes: scopes,
 	}
 	if kind != "" { // else client_id is the one that people sign in with
-		id.ClientID = orElse(q.ClientID, c.ClientID)
+		id.ClientID = cmp.Or(q.ClientID, c.ClientID)
 		id.SecretFile, id.CertificateFile = c.ClientSecretFile, c.CertificateFile
 		id.CertificatePassFile, id.FederatedTokenFile = c.CertificatePasswordFile, c.FederatedTokenFile
 	}
@@ -90,12 +91,12 @@ func (w sources) clientCredentials(q credential.Query, c config.Server, scopes [
 		return nil, err
 	}
 	m := oauth.Machine{
-		Source: oauth.New(source.Config{Client: client, Trace: w.trace}), Issuer: c.Issuer, ClientID: orElse(q.ClientID, c.ClientID), SecretFile: c.ClientSecretFile,
+		Source: oauth.New(source.Config{Client: client, Trace: w.trace}), Issuer: c.Issuer, ClientID: cmp.Or(q.ClientID, c.ClientID), SecretFile: c.ClientSecretFile,
 	}
 	if err := m.Check(); err != nil {
 		return nil, err
 	}
 	return machineIdentity{helper.Principal{
-		Kind: oauth.ClientCredentials, Issuer: m.Issuer, ClientID: m.ClientID, Scopes: scopes, Resource: orElse(c.Resource, q.URL), Lookup: true,
+		Kind: oauth.ClientCredentials, Issuer: m.Issuer, ClientID: m.ClientID, Scopes: scopes, Resource: cmp.Or(c.Resource, q.URL), Lookup: true,
 	}, m}, nil
 }

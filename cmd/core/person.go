@@ -2,6 +2,7 @@ package core
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,9 +63,9 @@ func (p *person) Say(q helper.Proposal) error {
 func (p *person) account(q helper.Proposal) string {
 	switch {
 	case q.SignedIn && q.User == "":
-		return orElse(q.Account, "(the one that is signed in)")
+		return cmp.Or(q.Account, "(the one that is signed in)")
 	case !q.SignedIn || q.User == q.Account:
-		return orElse(q.Account, "(the one you choose in the browser)")
+		return cmp.Or(q.Account, "(the one you choose in the browser)")
 	}
 	return strings.TrimSpace(q.Account + " " + bracketed(q.User))
 }
@@ -83,14 +84,7 @@ func (p *person) Approve(q helper.Proposal) error {
 	return nil
 }
 
-func listed(items []string, none string) string { return orElse(strings.Join(items, " "), none) }
-
-func orElse(text, none string) string {
-	if text == "" {
-		return none
-	}
-	return text
-}
+func listed(items []string, none string) string { return cmp.Or(strings.Join(items, " "), none) }
 
 // SignIn runs the interactive half of the named source, with this person.
 func (p *person) SignIn(ctx context.Context, name string, q helper.Proposal, t credential.Target) (credential.Answer, error) {

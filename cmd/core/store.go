@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/mcp-credential/mcp-credential/cmd/call"
@@ -31,9 +32,7 @@ func (c storeCmd) Run(ctx context.Context, s streams) error {
 		return credential.Fail(credential.Usage, "store reads the server and its token from stdin; remove the URL, and use --input git or --input json", nil)
 	}
 	q := r.Query
-	if q.ClientID == "" {
-		q.ClientID = r.ClientID
-	}
+	q.ClientID = cmp.Or(q.ClientID, r.ClientID)
 	if r.Ephemeral {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package loopback
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -91,9 +92,7 @@ func (q Question) page(nonce string) page {
 		scopes = []string{"what the server gives by default"}
 	}
 	account := credential.Printable(q.Account, 200)
-	if account == "" {
-		account = "the account you choose next"
-	}
+	account = cmp.Or(account, "the account you choose next")
 	return page{
 		Title: "Allow access to this server?",
 		Text:  "A program on this machine asks for a token for the server below. Continue only if you expected this.",

@@ -4,6 +4,7 @@
 package microsoft
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"strings"
@@ -86,9 +87,7 @@ func isDomain(s string) bool {
 // without v2.0. An empty issuer is the public cloud. tenant, where not empty, is the user's word and replaces the
 // issuer's. Errors are of kind Misconfigured.
 func ParseAuthority(issuer, tenant string) (Authority, error) {
-	if issuer == "" {
-		issuer = "https://" + publicHost
-	}
+	issuer = cmp.Or(issuer, "https://"+publicHost)
 	if !SignInHost(issuer) {
 		return Authority{}, credential.Fail(credential.Misconfigured,
 			"the issuer "+credential.Printable(issuer, 200)+" is not a sign-in host of Entra ID", nil)
@@ -102,9 +101,7 @@ func ParseAuthority(issuer, tenant string) (Authority, error) {
 		return Authority{}, credential.Fail(credential.Misconfigured,
 			"the issuer "+credential.Printable(issuer, 200)+" does not have the form https://HOST/TENANT/v2.0", nil)
 	}
-	if tenant == "" {
-		tenant = named
-	}
+	tenant = cmp.Or(tenant, named)
 	if tenant == "" {
 		return Authority{}, credential.Fail(credential.Misconfigured, "the issuer names no tenant; name it with --tenant, or as tenant in config.toml", nil)
 	}

@@ -4,6 +4,7 @@
 package webclient
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
@@ -116,9 +117,7 @@ func dialer() *net.Dialer {
 }
 
 func agent(version string) string {
-	if version == "" {
-		version = "dev"
-	}
+	version = cmp.Or(version, "dev")
 	return "mcp-credential/" + version
 }
 

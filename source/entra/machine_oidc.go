@@ -42,9 +42,7 @@ func (m *Machine) assertion(ctx context.Context) (credential.Secret, error) {
 // gitHub asks GitHub Actions' OIDC service ("OpenID Connect reference" in GitHub's documentation).
 func (m *Machine) gitHub(ctx context.Context) (credential.Secret, error) {
 	audience := audiences[m.authority.Host]
-	if audience == "" {
-		audience = publicAudience
-	}
+	audience = cmp.Or(audience, publicAudience)
 	return m.federated(ctx, service{
 		name: "OIDC service of GitHub Actions", method: http.MethodGet, url: m.getenv("ACTIONS_ID_TOKEN_REQUEST_URL"),
 		query: url.Values{"audience": {audience}}, bearer: credential.NewSecret(m.getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")), member: "value",

@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"strings"
@@ -30,9 +31,7 @@ const nobody = "unknown.unknown"
 // account is what MSAL is told about whose refresh token it is.
 func account(a microsoft.Authority, t credential.Target) public.Account {
 	id := t.Subject
-	if id == "" {
-		id = nobody
-	}
+	id = cmp.Or(id, nobody)
 	return public.Account{HomeAccountID: id, Environment: a.Host, Realm: a.Tenant, AuthorityType: "MSSTS", PreferredUsername: t.User}
 }
 

@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"net/http"
@@ -96,9 +97,7 @@ func (r *refusal) write(rw http.ResponseWriter, now time.Time) {
 		rw.Header().Set("Retry-After", r.retryAfter)
 	}
 	status := r.status
-	if status == 0 {
-		status = http.StatusBadRequest
-	}
+	status = cmp.Or(status, http.StatusBadRequest)
 	if r.oauth == "" {
 		rw.WriteHeader(status)
 		_, _ = rw.Write([]byte("<html>Service unavailable</html>"))

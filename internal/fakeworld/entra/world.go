@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -39,21 +40,11 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	if o.Servers == 0 {
-		o.Servers = 2
-	}
-	if o.AccessTTL == 0 {
-		o.AccessTTL = time.Hour
-	}
-	if o.RefreshTTL == 0 {
-		o.RefreshTTL = 90 * 24 * time.Hour
-	}
-	if o.DeviceInterval == 0 {
-		o.DeviceInterval = time.Second
-	}
-	if o.RefreshSize == 0 {
-		o.RefreshSize = 1600
-	}
+	o.Servers = cmp.Or(o.Servers, 2)
+	o.AccessTTL = cmp.Or(o.AccessTTL, time.Hour)
+	o.RefreshTTL = cmp.Or(o.RefreshTTL, 90*24*time.Hour)
+	o.DeviceInterval = cmp.Or(o.DeviceInterval, time.Second)
+	o.RefreshSize = cmp.Or(o.RefreshSize, 1600)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

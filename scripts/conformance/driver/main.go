@@ -10,6 +10,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,9 +39,7 @@ func run(args []string, getenv func(string) string) error {
 		return errors.New("it takes one argument, the URL of the server")
 	}
 	s := scenario{name: getenv("MCP_CONFORMANCE_SCENARIO"), version: getenv("MCP_CONFORMANCE_PROTOCOL_VERSION")}
-	if s.version == "" {
-		s.version = stateful
-	}
+	s.version = cmp.Or(s.version, stateful)
 	if text := getenv("MCP_CONFORMANCE_CONTEXT"); text != "" {
 		if err := json.Unmarshal([]byte(text), &s.context); err != nil {
 			return fmt.Errorf("MCP_CONFORMANCE_CONTEXT: %w", err)
