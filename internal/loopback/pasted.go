@@ -23,7 +23,7 @@ func ParsePasted(text, redirect string) (url.Values, error) {
 	query := strings.TrimPrefix(text, "?")
 	if strings.Contains(text, "://") && !strings.HasPrefix(text, "?") {
 		at, rest, _ := strings.Cut(text, "?")
-		if at != redirect {
+		if at != redirect && at != redirect+"/" { // which browsers show before the query of http://localhost:1234
 			return nil, credential.Fail(credential.BadInput, "the pasted address is not the one that the sign-in ends on, which begins with "+redirect, nil)
 		}
 		query = rest

@@ -269,7 +269,7 @@ func TestForeignRedirect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := attempt{state: "right", verifier: "v", redirect: "http://localhost:1"}
+	a := source.Attempt{State: "right", Verifier: "v", Redirect: "http://localhost:1"}
 	for name, values := range map[string]map[string][]string{
 		"wrong state": {"state": {"wrong"}, "code": {"c"}, "error_description": {"AADSTS65001: shown"}},
 		"no state":    {"code": {"c"}},

@@ -2,10 +2,6 @@ package entra
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/base64"
 	"net/url"
 	"strings"
 
@@ -16,25 +12,15 @@ import (
 	"github.com/mcp-credential/mcp-credential/source"
 )
 
-// attempt is one sign-in by authorization code. The pages are ours and not MSAL's, so that a person sees how the sign-in
-// ended and nothing of a foreign redirect is shown.
-type attempt struct {
-	redirect string // redirect_uri
-	state    string
-	verifier string // PKCE, RFC 7636: Entra ID checks it although it does not announce that
-}
-
-func newAttempt() attempt { return attempt{state: rand.Text(), verifier: rand.Text() + rand.Text()} }
-
 // browser signs in with the browser of this machine.
 func (c *msalTransport) browser(ctx context.Context, app public.Client, t credential.Target, ui source.UI) (credential.Answer, error) {
-	a := newAttempt()
-	waiting, err := loopback.ListenLocalhost(a.state)
+	a := source.NewAttempt()
+	waiting, err := loopback.ListenLocalhost(a.State)
 	if err != nil {
 		return credential.Answer{}, err
 	}
 	defer waiting.Close()
-	a.redirect = waiting.URI()
+	a.Redirect = waiting.URI()
 	where, err := c.authorization(ctx, app, t, a, "form_post")
 	if err != nil {
 		return credential.Answer{}, err
@@ -51,28 +37,18 @@ func (c *msalTransport) browser(ctx context.Context, app public.Client, t creden
 // pasted signs in with a browser elsewhere, whose last address the person pastes: so the code comes in the query, and the
 // port is one where nobody listens.
 func (c *msalTransport) pasted(ctx context.Context, app public.Client, t credential.Target, ui source.UI) (credential.Answer, error) {
-	a := newAttempt()
-	waiting, err := loopback.ListenLocalhost(a.state)
+	a := source.NewAttempt()
+	waiting, err := loopback.ListenLocalhost(a.State)
 	if err != nil {
 		return credential.Answer{}, err
 	}
-	a.redirect = waiting.URI()
+	a.Redirect = waiting.URI()
 	waiting.Close()
 	where, err := c.authorization(ctx, app, t, a, "query")
 	if err != nil {
 		return credential.Answer{}, err
 	}
-	if err := ui.OpenURL(ctx, where); err != nil {
-		return credential.Answer{}, err
-	}
-	var values url.Values
-	err = source.Pasted(ctx, ui, func(text string) (err error) {
-		// browsers show http://localhost:1234?code= with a slash before the query
-		if values, err = loopback.ParsePasted(strings.Replace(text, a.redirect+"/?", a.redirect+"?", 1), a.redirect); err == nil {
-			err = a.own(values)
-		}
-		return err
-	})
+	values, err := a.Pasted(ctx, ui, where)
 	if err != nil {
 		return credential.Answer{}, err
 	}
@@ -82,13 +58,13 @@ func (c *msalTransport) pasted(ctx context.Context, app public.Client, t credent
 // authorization is the URL to sign in at. MSAL writes it, without the parameters that its own browser flow adds. Where no
 // user is known, who signs in for what was not approved before, the person chooses the account: a browser that is signed
 // in gives nothing away by itself.
-func (c *msalTransport) authorization(ctx context.Context, app public.Client, t credential.Target, a attempt, mode string) (string, error) {
+func (c *msalTransport) authorization(ctx context.Context, app public.Client, t credential.Target, a source.Attempt, mode string) (string, error) {
 	opts := []public.AuthCodeURLOption{public.WithClaims(t.Claims)}
 	if hint := loginHint(t); hint != "" {
 		opts = append(opts, public.WithLoginHint(hint))
 	}
 	scopes := append([]string{"openid", "profile", "offline_access"}, c.scopes...)
-	text, err := app.AuthCodeURL(ctx, t.ClientID, a.redirect, scopes, opts...)
+	text, err := app.AuthCodeURL(ctx, t.ClientID, a.Redirect, scopes, opts...)
 	if err != nil {
 		return "", c.fault(err)
 	}
@@ -97,10 +73,7 @@ func (c *msalTransport) authorization(ctx context.Context, app public.Client, t 
 		return "", c.fault(err)
 	}
 	q := u.Query()
-	sum := sha256.Sum256([]byte(a.verifier))
-	q.Set("state", a.state)
-	q.Set("code_challenge", base64.RawURLEncoding.EncodeToString(sum[:]))
-	q.Set("code_challenge_method", "S256")
+	a.Request(q)
 	q.Set("response_mode", mode)
 	if t.User == "" {
 		q.Set("prompt", "select_account")
@@ -117,22 +90,9 @@ func loginHint(t credential.Target) string {
 	return t.User
 }
 
-// own wants the redirect of this very sign-in.
-func (a attempt) own(values url.Values) error {
-	for _, name := range []string{"state", "code", "error"} {
-		if len(values[name]) > 1 {
-			return credential.Fail(credential.Hostile, "the redirect gives "+name+" more than once", nil)
-		}
-	}
-	if subtle.ConstantTimeCompare([]byte(values.Get("state")), []byte(a.state)) != 1 {
-		return credential.Fail(credential.Hostile, "the redirect belongs to another sign-in", nil)
-	}
-	return nil
-}
-
 // redeem judges a redirect and trades its code for tokens. Nothing of a redirect with another state is looked at.
-func (c *msalTransport) redeem(ctx context.Context, app public.Client, t credential.Target, a attempt, values url.Values) (credential.Answer, error) {
-	if err := a.own(values); err != nil {
+func (c *msalTransport) redeem(ctx context.Context, app public.Client, t credential.Target, a source.Attempt, values url.Values) (credential.Answer, error) {
+	if err := a.Check(values); err != nil {
 		return credential.Answer{}, err
 	}
 	if values.Get("error") != "" {
@@ -142,7 +102,7 @@ func (c *msalTransport) redeem(ctx context.Context, app public.Client, t credent
 	if code == "" {
 		return credential.Answer{}, credential.Fail(credential.Hostile, "the redirect has neither a code nor an error", nil)
 	}
-	_, err := app.AcquireTokenByAuthCode(ctx, code, a.redirect, c.scopes, public.WithChallenge(a.verifier), public.WithClaims(t.Claims))
+	_, err := app.AcquireTokenByAuthCode(ctx, code, a.Redirect, c.scopes, public.WithChallenge(a.Verifier), public.WithClaims(t.Claims))
 	answer, err := c.answer(t, err)
 	return answer, atSignIn(err)
 }

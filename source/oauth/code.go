@@ -2,9 +2,6 @@ package oauth
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"net/url"
 	"slices"
 	"strings"
@@ -17,11 +14,9 @@ import (
 // attempt is one authorization code sign-in. The issuer stays with the verifier, so that an answer of another
 // authorization server is never redeemed (RFC 9207, mix-up).
 type attempt struct {
-	target   credential.Target
-	client   client
-	redirect string // redirect_uri
-	state    string
-	verifier string // PKCE, RFC 7636
+	source.Attempt
+	target credential.Target
+	client client
 }
 
 // code signs in by authorization code with PKCE. The redirect comes to a loopback port, or is pasted by the person.
@@ -29,19 +24,23 @@ func (s *Source) code(ctx context.Context, t credential.Target, ui source.UI) (c
 	if err := checkCode(t.Endpoints); err != nil {
 		return credential.Answer{}, err
 	}
-	a := attempt{target: t, state: rand.Text(), verifier: rand.Text() + rand.Text()}
-	waiting, err := loopback.Listen(a.state)
+	a := attempt{Attempt: source.NewAttempt(), target: t}
+	waiting, err := loopback.Listen(a.State)
 	if err != nil {
 		return credential.Answer{}, err
 	}
 	defer waiting.Close()
-	a.redirect = waiting.URI()
-	if a.client, err = s.client(ctx, t, ui, a.redirect); err != nil {
+	a.Redirect = waiting.URI()
+	if a.client, err = s.client(ctx, t, ui, a.Redirect); err != nil {
 		return credential.Answer{}, err
 	}
 	if ui.Way() == source.NoBrowser {
 		waiting.Close() // the person's browser is on another machine; its redirect arrives nowhere
-		return s.pasted(ctx, a, ui)
+		values, err := a.Pasted(ctx, ui, a.url())
+		if err != nil {
+			return credential.Answer{}, err
+		}
+		return s.redeem(ctx, a, values)
 	}
 	arrival, err := source.Browse(ctx, ui, a.url(), waiting)
 	if err != nil {
@@ -50,23 +49,6 @@ func (s *Source) code(ctx context.Context, t credential.Target, ui source.UI) (c
 	answer, err := s.redeem(ctx, a, arrival.Values)
 	arrival.Done(err)
 	return answer, err
-}
-
-func (s *Source) pasted(ctx context.Context, a attempt, ui source.UI) (credential.Answer, error) {
-	if err := ui.OpenURL(ctx, a.url()); err != nil {
-		return credential.Answer{}, err
-	}
-	var values url.Values
-	err := source.Pasted(ctx, ui, func(text string) (err error) {
-		if values, err = parsePasted(text, a.redirect); err == nil {
-			err = a.own(values)
-		}
-		return err
-	})
-	if err != nil {
-		return credential.Answer{}, err
-	}
-	return s.redeem(ctx, a, values)
 }
 
 // checkCode refuses servers that do not announce S256: without the announcement nobody knows whether they check it
@@ -86,13 +68,10 @@ func checkCode(e credential.Endpoints) error {
 func (a attempt) url() string {
 	u, _ := url.Parse(a.target.Endpoints.Authorization) // checkCode has parsed it
 	q := u.Query()
-	sum := sha256.Sum256([]byte(a.verifier))
 	q.Set("response_type", "code")
 	q.Set("client_id", a.client.id)
-	q.Set("redirect_uri", a.redirect)
-	q.Set("state", a.state)
-	q.Set("code_challenge", base64.RawURLEncoding.EncodeToString(sum[:]))
-	q.Set("code_challenge_method", "S256")
+	q.Set("redirect_uri", a.Redirect)
+	a.Request(q)
 	scopes := wanted(a.target)
 	set(q, "resource", a.target.Resource)
 	set(q, "scope", strings.Join(scopes, " "))
@@ -129,8 +108,8 @@ func (s *Source) redeem(ctx context.Context, a attempt, values url.Values) (cred
 	}
 	form := newForm("authorization_code", a.target)
 	form.Set("code", code)
-	form.Set("redirect_uri", a.redirect)
-	form.Set("code_verifier", a.verifier)
+	form.Set("redirect_uri", a.Redirect)
+	form.Set("code_verifier", a.Verifier)
 	return s.first(ctx, a.target, a.client, form)
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/loopback"
 	"github.com/mcp-credential/mcp-credential/source"
 )
 
@@ -65,16 +66,16 @@ func FuzzPasted(f *testing.F) {
 	for _, seed := range []string{"", "?", redirect, redirect + "?code=c&state=s&iss=i", "code=c&state=s&iss=i#x", "?error=x&state=s&iss=i", "https://evil/?code=c&state=s"} {
 		f.Add(seed)
 	}
-	a := attempt{redirect: redirect, state: "s", target: credential.Target{Endpoints: credential.Endpoints{Issuer: "i", IssInResponse: true}}}
+	a := attempt{Attempt: source.Attempt{Redirect: redirect, State: "s"}, target: credential.Target{Endpoints: credential.Endpoints{Issuer: "i", IssInResponse: true}}}
 	f.Fuzz(func(t *testing.T, text string) {
-		values, err := parsePasted(text, redirect)
+		values, err := loopback.ParsePasted(text, redirect)
 		if err != nil {
 			if credential.KindOf(err) != credential.BadInput {
 				t.Fatal(err)
 			}
 			return
 		}
-		again, err := parsePasted(redirect+"?"+values.Encode(), redirect)
+		again, err := loopback.ParsePasted(redirect+"?"+values.Encode(), redirect)
 		if err == nil && again.Encode() != values.Encode() {
 			t.Fatalf("%v became %v", values, again)
 		}

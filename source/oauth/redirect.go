@@ -1,18 +1,16 @@
 package oauth
 
 import (
-	"crypto/subtle"
 	"net/url"
 
 	"github.com/mcp-credential/mcp-credential/credential"
-	"github.com/mcp-credential/mcp-credential/internal/loopback"
 )
 
 // judge returns the code of a redirect. State comes first, then the issuer (RFC 9207 section 2.4: compared byte by
 // byte, and demanded where the server announced it); until both are right nothing of the redirect is shown, not even
 // its error, for it may come from another server.
 func (a attempt) judge(values url.Values) (string, error) {
-	if err := a.own(values); err != nil {
+	if err := a.Check(values); err != nil {
 		return "", err
 	}
 	e := a.target.Endpoints
@@ -29,22 +27,4 @@ func (a attempt) judge(values url.Values) (string, error) {
 		return "", credential.Fail(credential.Hostile, "the redirect has neither a code nor an error", nil)
 	}
 	return values.Get("code"), nil
-}
-
-// own wants the redirect of this very sign-in.
-func (a attempt) own(values url.Values) error {
-	for _, name := range []string{"state", "iss", "code", "error"} {
-		if len(values[name]) > 1 {
-			return credential.Fail(credential.Hostile, "the redirect gives "+name+" more than once", nil)
-		}
-	}
-	if subtle.ConstantTimeCompare([]byte(values.Get("state")), []byte(a.state)) != 1 {
-		return credential.Fail(credential.Hostile, "the redirect belongs to another sign-in", nil)
-	}
-	return nil
-}
-
-// parsePasted is loopback.ParsePasted.
-func parsePasted(text, redirect string) (url.Values, error) {
-	return loopback.ParsePasted(text, redirect)
 }
