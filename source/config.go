@@ -19,19 +19,19 @@ type Config struct {
 	Jitter func() float64                                   // in [0,1); nil: math/rand/v2
 }
 
-// WithDefaults returns m with what its comments say in place of every nil but the clients.
-func (m Config) WithDefaults() Config {
-	if m.Trace == nil {
-		m.Trace = func(string) {}
+// WithDefaults returns c with what its comments say in place of every nil but the clients.
+func (c Config) WithDefaults() Config {
+	if c.Trace == nil {
+		c.Trace = func(string) {}
 	}
-	if m.Now == nil {
-		m.Now = time.Now
+	if c.Now == nil {
+		c.Now = time.Now
 	}
-	if m.Sleep == nil {
-		m.Sleep = wait.Sleep
+	if c.Sleep == nil {
+		c.Sleep = wait.Sleep
 	}
-	if m.Jitter == nil {
-		m.Jitter = rand.Float64
+	if c.Jitter == nil {
+		c.Jitter = rand.Float64
 	}
-	return m
+	return c
 }

@@ -28,16 +28,16 @@ func (m *Machine) managed(ctx context.Context, t credential.Target) (credential.
 	if m.source.Direct == nil {
 		return credential.Token{}, credential.Fail(credential.Internal, "there is no client for managed identities", nil)
 	}
-	near := &localService{Machine: m}
-	app, err := managedidentity.New(id, managedidentity.WithHTTPClient(near), managedidentity.WithRetryPolicyDisabled())
+	service := &localService{Machine: m}
+	app, err := managedidentity.New(id, managedidentity.WithHTTPClient(service), managedidentity.WithRetryPolicyDisabled())
 	if err != nil { // without a request: a hosting service that does not fit the identity
 		return credential.Token{}, credential.Fail(credential.Misconfigured, "this machine's managed identity cannot be used", err)
 	}
 	asked := m.source.Now()
 	got, err := app.AcquireToken(ctx, m.Scopes[0], managedidentity.WithClaims(t.Claims))
 	switch {
-	case near.failure != nil:
-		return credential.Token{}, near.failure
+	case service.failure != nil:
+		return credential.Token{}, service.failure
 	case err != nil:
 		return credential.Token{}, credential.Fail(credential.Refused, "the managed identity endpoint gave an answer that cannot be used", nil)
 	case !credential.CheckBearer(got.AccessToken) || !got.ExpiresOn.After(asked):
@@ -54,7 +54,7 @@ func (m *Machine) managed(ctx context.Context, t credential.Target) (credential.
 // imdsHost is the link-local address of the metadata service.
 const imdsHost = "169.254.169.254"
 
-// localService is the HTTP client under MSAL for endpoints next door. It goes round every proxy, which would be somebody
+// localService is the HTTP client under MSAL for endpoints on this machine or its network. It goes round every proxy, which would be somebody
 // else's machine; it gives up soon where the metadata service is not; it remembers why there is no token, because
 // MSAL's errors hold the answer.
 type localService struct {
@@ -71,7 +71,7 @@ func (n *localService) Do(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	if r.URL.Hostname() == imdsHost {
-		timer := time.AfterFunc(credential.IMDSConnect, func() { cancel(errNobody) })
+		timer := time.AfterFunc(credential.IMDSConnect, func() { cancel(errNoService) })
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { timer.Stop() }})
 	}
 	resp, err := n.source.Direct.Do(r.WithContext(ctx))
@@ -93,7 +93,7 @@ func (n *localService) Do(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-var errNobody = errors.New("nobody answers")
+var errNoService = errors.New("nobody answers")
 
 // unwilling says what the status of a managed identity endpoint means (Microsoft's "How to use managed identities for
 // Azure resources on an Azure VM", error handling).
