@@ -51,7 +51,7 @@ func offeredBefore(cause error, server string) error {
 	if typed := (*credential.Error)(nil); errors.As(cause, &typed) {
 		*e = *typed
 	}
-	e.Text, e.Err = "a sign-in for "+server+" was offered less than "+credential.PromptRest.String()+" ago", nil
+	e.Server, e.Text, e.Err = server, "a sign-in for "+server+" was offered less than "+credential.PromptRest.String()+" ago", nil
 	return e
 }
 

@@ -109,7 +109,7 @@ func (h reports) line(server state.Server, a state.Account) (Line, error) {
 	l.Expiry, l.State = t.Expiry, h.lineState(si, t, terr)
 	if l.State == StateSealed && !si.Expiry.IsZero() {
 		if l.Expiry = si.Expiry; !h.Now().Before(si.Expiry) {
-			l.State = StateExpired
+			l.State = h.lineState(si, credential.Token{}, nil)
 		}
 	}
 	return l, err

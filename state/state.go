@@ -86,7 +86,7 @@ type SignIn struct {
 	NextTry         time.Time              `json:"next_try,omitzero"`    // no attempt before this
 	Claims          string                 `json:"claims,omitempty"`     // what the next sign-in has to prove (Entra ID)
 	Dead            *Dead                  `json:"dead,omitempty"`
-	PerToken        map[string]TokenRecord `json:"records,omitempty"` // of an unbound sign-in, by token
+	PerToken        map[string]TokenRecord `json:"fares,omitempty"` // of an unbound sign-in, by token
 	token           string                 // that For was asked for
 }
 

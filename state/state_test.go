@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -190,5 +191,20 @@ func TestFareIsTheTokensOwn(t *testing.T) {
 	}
 	if other := one.Merged(true).For("b"); !other.Resting(at) || other.LastError == nil || other.Attempts != 0 {
 		t.Errorf("a request to wait is not everybody's: %+v", other)
+	}
+}
+
+// The records of earlier versions are read: the names of their members stay.
+func TestRecordsOfEarlierVersions(t *testing.T) {
+	b := book(t)
+	si := SignIn{ID: "s", Unbound: true, Attempts: 1}.For("token")
+	si.Attempts, si.Expiry = 7, time.Unix(1893456000, 0).UTC()
+	if err := b.PutSignIn(si.Merged(false)); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(b.Dir.File("signins", "s.json"))
+	const want = `"fares":{"token":{"token_expiry":"2030-01-01T00:00:00Z","attempts":7,"failures":0}}`
+	if compact := strings.Join(strings.Fields(string(text)), ""); err != nil || !strings.Contains(compact, want) {
+		t.Errorf("%s, %v; want %s", text, err, want)
 	}
 }

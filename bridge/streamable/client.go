@@ -109,6 +109,7 @@ func (c *Client) Send(call *Call) error {
 			return nil
 		}
 	}
+	// Where delivery fails after the server has taken the request, or has failed itself, that may have been carried out.
 	taken := resp.StatusCode/100 == 2 || resp.StatusCode/100 == 5 && resp.StatusCode != http.StatusNotImplemented
 	if err = (delivery{c, call}).deliver(resp); err != nil && taken && !repeatable(call.m) {
 		err = uncertain{err}

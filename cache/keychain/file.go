@@ -33,8 +33,8 @@ type file struct {
 	prefix     string // of every key: the home
 	passphrase func(context.Context) (credential.Secret, error)
 
-	mu           sync.Mutex
-	keyringStore *keyringStore // opened with the passphrase; nil before
+	mu    sync.Mutex
+	store *keyringStore // opened with the passphrase; nil before
 }
 
 // openFile wants a passphrase file when it was not named: nobody gets a second keychain by accident.
@@ -120,8 +120,8 @@ func (f *file) remove(_ context.Context, key string) error {
 func (f *file) unlock(ctx context.Context, create bool) (*keyringStore, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.keyringStore != nil {
-		return f.keyringStore, nil
+	if f.store != nil {
+		return f.store, nil
 	}
 	unused, err := f.check()
 	if err != nil {
@@ -146,7 +146,7 @@ func (f *file) unlock(ctx context.Context, create bool) (*keyringStore, error) {
 	if err := f.verify(ctx, r); err != nil {
 		return nil, err
 	}
-	f.keyringStore = r
+	f.store = r
 	return r, nil
 }
 

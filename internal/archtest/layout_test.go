@@ -77,7 +77,7 @@ var layout = map[string][]string{
 	"internal/fakeworld/mcpserver":     {"internal/fakeworld", "github.com/modelcontextprotocol/go-sdk/mcp"},
 	"scripts/bench":                    {"cache", "credential", "internal/fakeworld/mcphost", "internal/home"},
 	"scripts/conformance/driver":       {"internal/fakeworld/mcphost"},
-	"scripts/demo":                     {"cmd/call", "internal/fakeworld", "internal/fakeworld/mcpserver"},
+	"scripts/demo":                     {"cmd/call", "internal/fakeworld", "internal/fakeworld/mcpserver", "internal/wait"},
 }
 
 // sdks are the modules of others, each with the packages that import it, in tests too. One product package each: the

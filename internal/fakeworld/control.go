@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// command is the body of POST /_control. Behaviour are laid over the present ones: a field that is not named stays, one
+// command is the body of POST /_control. A behaviour is laid over the present one: a field that is not named stays, one
 // that is null is cleared, a list is replaced, a map gains entries. "reset" begins with the zero Behaviour.
 type command struct {
 	Reset          bool            `json:"reset"`

@@ -64,7 +64,7 @@ func (r *idleLimits) trace(req *http.Request) *httptrace.ClientTrace {
 	}}
 }
 
-// dialed marks a connection as made here: what net/http lends to a trace must not be closed, what lies dialedConn may break.
+// dialed marks a connection as made here: what net/http lends to a trace must not be closed, the connection below it may be closed.
 type dialed struct{ net.Conn }
 
 // dialedConn returns the connection that c speaks HTTP/1.1 over; nil where it speaks HTTP/2.

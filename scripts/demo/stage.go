@@ -14,6 +14,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld/mcpserver"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
 
 // accessTTL is the life of an access token here.
@@ -100,24 +101,12 @@ func (st *stage) clear() error {
 	err := st.world.Close()
 	for end := time.Now().Add(clearing); time.Now().Before(end); {
 		_ = os.RemoveAll(st.dir)
-		_ = rest(context.Background(), quiet)
+		_ = wait.Sleep(context.Background(), quiet)
 		if _, gone := os.Lstat(st.dir); gone != nil {
 			return err
 		}
 	}
 	return errors.Join(err, errors.New("cannot remove "+st.dir))
-}
-
-// rest waits for d or for the end of ctx.
-func rest(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // result is how one process ended.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
 
 // steps is the story, in order.
@@ -126,7 +127,7 @@ func (st *stage) expire() error {
 	if left > 0 {
 		st.note(fmt.Sprintf("%.1f s until it expires", left.Seconds()))
 	}
-	return rest(st.ctx, left)
+	return wait.Sleep(st.ctx, left)
 }
 
 func (st *stage) refresh() error {

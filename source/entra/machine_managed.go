@@ -54,8 +54,8 @@ func (m *Machine) managed(ctx context.Context, t credential.Target) (credential.
 // imdsHost is the link-local address of the metadata service.
 const imdsHost = "169.254.169.254"
 
-// localService is the HTTP client under MSAL for endpoints on this machine or its network. It goes round every proxy, which would be somebody
-// else's machine; it gives up soon where the metadata service is not; it remembers why there is no token, because
+// localService is the HTTP client under MSAL for endpoints on this machine or its network. It goes round every proxy, which
+// would be somebody else's machine; it gives up soon where the metadata service is not; it remembers why there is no token, because
 // MSAL's errors hold the answer.
 type localService struct {
 	*Machine
