@@ -1,6 +1,6 @@
 // Package bridge stands between a host that speaks MCP over stdio and a server that speaks it over Streamable HTTP, and
 // keeps the access token fresh. It puts its parts together: jsonrpc reads and writes messages, streamable talks to the
-// server, token holds the access token, signin waits for a person. Where tokens come from, how a person signs in, and
+// server, token holds the access token, signin waits for a person, standin answers while the server cannot. Where tokens come from, how a person signs in, and
 // flags and their words are left to its callers.
 package bridge
 
@@ -9,10 +9,12 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/bridge/jsonrpc"
 	"github.com/mcp-credential/mcp-credential/bridge/signin"
+	"github.com/mcp-credential/mcp-credential/bridge/standin"
 	"github.com/mcp-credential/mcp-credential/bridge/streamable"
 	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -26,6 +28,7 @@ type Config struct {
 	Tokens      token.Source       // nil: requests go out as Headers say, and a 401 is final
 	Interactive signin.Interactive // nil: nobody can be asked
 	Headers     http.Header        // added to every request
+	Memory      Memory             // nil: what the server says is forgotten at the end
 	In          io.Reader
 	Out         io.Writer
 
@@ -35,6 +38,7 @@ type Config struct {
 
 	Large func() // a message is large: called at each megabyte of it, by any goroutine; nil: nothing is done
 
+	StartWait     time.Duration // how long a host's first request waits for the server before it is answered in its place; 0: for ever
 	SignInWait    time.Duration // how long requests wait for a person; 0: credential.BridgeSignIn; negative: they do not
 	Retry         time.Duration // how long a request waits for the network; 0: credential.BridgeRetry
 	MaxRetryAfter time.Duration // the longest that a server may have a request wait; 0: credential.BridgeRetryAfter
@@ -70,31 +74,47 @@ func (c Config) withDefaults() Config {
 // bridge is the parts of a running one.
 type bridge struct {
 	Config
+	ctx      context.Context
 	out      *jsonrpc.Writer
 	host     *signin.Host
 	tokens   *token.Cache
 	prompter *signin.Prompter
 	client   *streamable.Client
 	order    order
+
+	standIn       *standin.StandIn // nil: nobody answers in the server's place
+	memory        *memory
+	connection    *connection
+	subscriptions subscriptions
+	comparing     sync.Mutex // of the lists with what the host was told
+	turning       sync.Mutex // of whether somebody has to sign in
 }
 
 func newBridge(ctx context.Context, c Config) *bridge {
-	b := &bridge{Config: c, out: jsonrpc.NewWriter(c.Out), order: newOrder()}
+	b := &bridge{Config: c, ctx: ctx, out: jsonrpc.NewWriter(c.Out), order: newOrder()}
 	b.host = signin.NewHost(b.out)
 	b.prompter = signin.NewPrompter(ctx, signin.Config{
 		Interactive: c.Interactive, Host: b.host, Server: c.URL, Name: c.Name, Wait: c.SignInWait, Hint: c.Hint, Log: c.Log, Now: c.Now,
 	})
-	b.tokens = token.NewCache(ctx, token.Config{Source: c.Tokens, Now: c.Now, Retry: c.Retry, Arrived: b.arrived, Last: b.prompter.Offer})
-	b.prompter.Tokens = b.tokens
-	b.client = streamable.New(ctx, streamable.Config{
-		URL: c.URL, HTTP: c.Client, Headers: c.Headers, Tokens: b.tokens, Token: b.prompter.Token, Out: b.out, Limit: b.limit(),
+	tokens := token.Config{Source: c.Tokens, Now: c.Now, Retry: c.Retry, Arrived: b.arrived, Last: b.prompter.Offer}
+	client := streamable.Config{
+		URL: c.URL, HTTP: c.Client, Headers: c.Headers, Token: b.prompter.Token, Out: b.out, Limit: b.limit(),
 		Ready: b.host.Initialized, Log: c.Log, Now: c.Now,
 		Retry: c.Retry, MaxRetryAfter: c.MaxRetryAfter, Handshake: c.Handshake, Shutdown: c.Shutdown,
-	})
+	}
+	if c.StartWait > 0 {
+		b.standIn, b.connection = standin.New(c.Name), newConnection()
+		b.memory = newMemory(ctx, c.Memory, b.standIn, c.Log)
+		tokens.Needed = b.personNeeded
+		client.Learn, client.Renewed = b.memory.learn, func() { b.compare(ctx) }
+	}
+	b.tokens = token.NewCache(ctx, tokens)
+	b.prompter.Tokens, client.Tokens = b.tokens, b.tokens
+	b.client = streamable.New(ctx, client)
 	return b
 }
 
-func (b *bridge) limit() jsonrpc.Limit { return jsonrpc.Limit{Size: b.MaxMessage, Large: b.Large} }
+func (c Config) limit() jsonrpc.Limit { return jsonrpc.Limit{Size: c.MaxMessage, Large: c.Large} }
 
 // arrived lets sign-ins be offered again, and tells the host of a refresh.
 func (b *bridge) arrived(replaced bool) {
@@ -125,6 +145,9 @@ func Run(ctx context.Context, c Config) error {
 		b.client.Wait(b.Shutdown)
 	}
 	stop()
+	if b.memory != nil {
+		b.memory.finish(b.Shutdown)
+	}
 	end := time.Now().Add(b.Shutdown)
 	b.client.Wait(b.Shutdown)
 	b.prompter.Finish(time.Until(end))

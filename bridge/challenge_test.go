@@ -162,7 +162,7 @@ func TestAnotherChallenge(t *testing.T) {
 			}
 			return good("revoked"), nil
 		}}
-		g := &guest{come: func(context.Context, token.Need, signin.Show) error { signedIn.Store(true); return nil }}
+		g := &guest{come: func(context.Context, token.Need, signin.Way) error { signedIn.Store(true); return nil }}
 		r := run(t, Config{URL: f.url(), Tokens: v, Interactive: g})
 		for i, tool := range tools {
 			r.send(call1(fmt.Sprint(i), tool))

@@ -31,8 +31,9 @@ type errorData struct {
 // What requests are told that were under way when the bridge ended, and what to do about one that the server may have
 // carried out: whoever reads "try again" deletes twice.
 const (
-	ending  = "the bridge is ending"
-	findOut = "find out whether it took effect before you call it again"
+	ending     = "the bridge is ending"
+	noResponse = "the server has ended its answer without a response"
+	findOut    = "find out whether it took effect before you call it again"
 )
 
 // errorResponse tells the host why its request got no answer: what is wrong, and what to do about it.
@@ -40,7 +41,7 @@ func (b *bridge) errorResponse(id jsonrpc.ID, err error) []byte {
 	mayHaveRun := err == nil || streamable.MayHaveRun(err)
 	switch {
 	case err == nil:
-		err = credential.Fail(credential.Network, "the server has ended its answer without a response", nil)
+		err = credential.Fail(credential.Network, noResponse, nil)
 	case errors.Is(err, context.Canceled):
 		err = credential.Fail(credential.Network, ending, nil)
 	}

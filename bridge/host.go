@@ -32,6 +32,7 @@ func (b *bridge) receive(line []byte) {
 	case m.Method == "logging/setLevel":
 		b.host.SetLevel(m.Params.Text("level"))
 	}
+	b.begin(&m)
 	call := b.client.Begin(&m)
 	if call == nil {
 		return
@@ -42,7 +43,7 @@ func (b *bridge) receive(line []byte) {
 		for _, taken := range before {
 			_ = wait.For(call.Context(), taken, credential.HTTPMetadata) // within bounds: a server that does not answer holds up nothing else
 		}
-		b.send(call)
+		b.serve(call)
 	}()
 }
 
@@ -55,8 +56,17 @@ func (b *bridge) send(call *streamable.Call) {
 	} else {
 		b.Log(call.String() + ": done in " + time.Since(began).Round(time.Millisecond).String())
 	}
+	b.fail(call, err)
+}
+
+// fail tells the host why what is pending of a call got no answer.
+func (b *bridge) fail(call *streamable.Call, err error) {
 	for _, id := range call.Pending() {
-		b.out.Send(b.errorResponse(id, err))
+		answer := b.fallback(call, err)
+		if answer == nil {
+			answer = b.errorResponse(id, err)
+		}
+		b.out.Send(answer)
 	}
 }
 

@@ -28,7 +28,7 @@ func TestEndDuringSignIn(t *testing.T) {
 			f, v, _ := locked(t)
 			came, cleared := make(chan struct{}), make(chan struct{})
 			var clean atomic.Bool
-			g := &guest{come: func(ctx context.Context, _ token.Need, _ signin.Show) error {
+			g := &guest{come: func(ctx context.Context, _ token.Need, _ signin.Way) error {
 				close(came)
 				<-ctx.Done()
 				select {
@@ -55,7 +55,7 @@ func TestEndDuringSignIn(t *testing.T) {
 func TestPersonTakesTime(t *testing.T) {
 	const takes = 2 * time.Second // twice the pause between two looks
 	f, v, open := locked(t)
-	g := &guest{come: func(ctx context.Context, _ token.Need, _ signin.Show) error {
+	g := &guest{come: func(ctx context.Context, _ token.Need, _ signin.Way) error {
 		if err := wait.Sleep(ctx, takes); err != nil {
 			return err
 		}
@@ -77,8 +77,8 @@ func TestSignedInElsewhere(t *testing.T) {
 	f.on = func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
 		return a.m.Method == "tools/call" && guarded(w, a, "t")
 	}
-	g := &guest{come: func(ctx context.Context, _ token.Need, show signin.Show) error {
-		return show(ctx, "http://127.0.0.1:1/")
+	g := &guest{come: func(ctx context.Context, _ token.Need, w signin.Way) error {
+		return w.Show(ctx, "http://127.0.0.1:1/")
 	}}
 	r := run(t, Config{URL: f.url(), Tokens: v, Interactive: g, Name: "test"})
 	r.hello(`{"elicitation":{"url":{}}}`)
@@ -137,8 +137,8 @@ func TestSignInAhead(t *testing.T) {
 			}
 			return due("last", time.Now()), ends
 		}}
-		g := &guest{unreached: true, come: func(ctx context.Context, n token.Need, show signin.Show) error {
-			err := show(ctx, "http://127.0.0.1:1/")
+		g := &guest{unreached: true, come: func(ctx context.Context, n token.Need, w signin.Way) error {
+			err := w.Show(ctx, "http://127.0.0.1:1/")
 			if err == nil {
 				open.Store(true)
 			}

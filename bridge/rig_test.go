@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -212,6 +213,19 @@ func serve(t *testing.T, on func(w http.ResponseWriter, r *http.Request, a arriv
 		f.Close()
 	})
 	return f
+}
+
+// serveAt is serve at an address where nothing has listened yet.
+func serveAt(t *testing.T, place string, on func(w http.ResponseWriter, r *http.Request, a arrival) bool) {
+	t.Helper()
+	l, err := net.Listen("tcp", place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &fake{on: on}
+	server := &http.Server{Handler: f}
+	go server.Serve(l)
+	t.Cleanup(func() { server.Close() })
 }
 
 func (f *fake) url() string { return f.URL + "/mcp" }

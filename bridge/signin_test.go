@@ -21,7 +21,7 @@ type guest struct {
 	mu        sync.Mutex
 	visits    int
 	unreached bool
-	come      func(ctx context.Context, n token.Need, show signin.Show) error
+	come      func(ctx context.Context, n token.Need, w signin.Way) error
 }
 
 func (g *guest) Reachable() bool { return !g.unreached }
@@ -32,11 +32,11 @@ func (g *guest) offered() int {
 	return g.visits
 }
 
-func (g *guest) SignIn(ctx context.Context, n token.Need, show signin.Show) error {
+func (g *guest) SignIn(ctx context.Context, n token.Need, w signin.Way) error {
 	g.mu.Lock()
 	g.visits++
 	g.mu.Unlock()
-	return g.come(ctx, n, show)
+	return g.come(ctx, n, w)
 }
 
 // locked is a server with a token.Source that has a token once somebody has signed in.
@@ -59,8 +59,8 @@ func TestWaitForPerson(t *testing.T) {
 	f, v, open := locked(t)
 	g := &guest{}
 	go1 := make(chan struct{})
-	g.come = func(_ context.Context, n token.Need, show signin.Show) error {
-		if show != nil || n.Challenge.Scheme == "" {
+	g.come = func(_ context.Context, n token.Need, w signin.Way) error {
+		if w.Show != nil || n.Challenge.Scheme == "" {
 			t.Errorf("%v", n)
 		}
 		<-go1
@@ -86,7 +86,7 @@ func TestNobodyComes(t *testing.T) {
 	f, v, open := locked(t)
 	g := &guest{}
 	late := make(chan struct{})
-	g.come = func(ctx context.Context, _ token.Need, _ signin.Show) error {
+	g.come = func(ctx context.Context, _ token.Need, _ signin.Way) error {
 		select {
 		case <-late:
 			open.Store(true)
@@ -119,7 +119,7 @@ func TestNobodyComes(t *testing.T) {
 func TestNobodyWaits(t *testing.T) {
 	f, v, open := locked(t)
 	late := make(chan struct{})
-	g := &guest{come: func(context.Context, token.Need, signin.Show) error {
+	g := &guest{come: func(context.Context, token.Need, signin.Way) error {
 		<-late
 		open.Store(true)
 		return nil
@@ -140,7 +140,7 @@ func TestNobodyWaits(t *testing.T) {
 // After a sign-in that came to nothing no other is offered, until there was a token.
 func TestDeclined(t *testing.T) {
 	f, v, open := locked(t)
-	g := &guest{come: func(context.Context, token.Need, signin.Show) error { return errors.New("declined") }}
+	g := &guest{come: func(context.Context, token.Need, signin.Way) error { return errors.New("declined") }}
 	r := run(t, Config{URL: f.url(), Tokens: v, Interactive: g, Hint: hint})
 	for i := range 3 {
 		r.send(call1(fmt.Sprint(i), "x"))
@@ -189,8 +189,8 @@ func TestElicitation(t *testing.T) {
 			f.on = func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
 				return a.m.Method == "tools/call" && guarded(w, a, "t")
 			}
-			g := &guest{unreached: c.remote, come: func(ctx context.Context, _ token.Need, show signin.Show) error {
-				if err := show(ctx, "http://127.0.0.1:1/page?a=1&b"); err != nil && !errors.Is(err, signin.ErrNotShown) {
+			g := &guest{unreached: c.remote, come: func(ctx context.Context, _ token.Need, w signin.Way) error {
+				if err := w.Show(ctx, "http://127.0.0.1:1/page?a=1&b"); err != nil && !errors.Is(err, signin.ErrNotShown) {
 					return err
 				}
 				open.Store(true)

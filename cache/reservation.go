@@ -34,7 +34,7 @@ func (s *Store) Reserve(signIn, tokenID string) (*Reservation, error) {
 func (r *Reservation) Put(key credential.Secret, t credential.Token) error {
 	if file := r.file; file != nil {
 		r.file = nil
-		data, err := r.store.sealed(key, r.signIn, r.tokenID, t)
+		data, err := sealed(key, name{r.store.dir.ID, r.signIn, r.tokenID}, t)
 		if err != nil {
 			file.Discard()
 			return err
@@ -57,15 +57,15 @@ func (r *Reservation) Release() {
 // Put seals a token under key, 32 raw bytes, and writes it durably, to the spare folder where the usual one cannot be
 // written to.
 func (s *Store) Put(key credential.Secret, signIn, tokenID string, t credential.Token) error {
-	data, err := s.sealed(key, signIn, tokenID, t)
+	data, err := sealed(key, name{s.dir.ID, signIn, tokenID}, t)
 	if err != nil {
 		return err
 	}
 	return s.inEither(signIn, tokenID, func(path string) error { return atomicfile.Write(path, data) })
 }
 
-func (s *Store) sealed(key credential.Secret, signIn, tokenID string, t credential.Token) ([]byte, error) {
-	data, err := seal(key, name{s.dir.ID, signIn, tokenID}, t)
+func sealed(key credential.Secret, n name, t credential.Token) ([]byte, error) {
+	data, err := seal(key, n, t)
 	if err == nil && len(data) > maxToken {
 		err = errTooBig
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
-// A token file is header, a random 96-bit nonce, then AES-256-GCM ciphertext and tag. Header, home, sign-in and token
+// A sealed file is header, a random 96-bit nonce, then AES-256-GCM ciphertext and tag. Header, home, sign-in and token
 // ID are authenticated with it, so that a file that was copied or renamed does not open. One key seals far fewer than
 // the 2^32 files for which random nonces are good (NIST SP 800-38D section 8.3).
 const (
@@ -23,7 +23,7 @@ var (
 	errToken  = errors.New("its content is not a token")
 )
 
-// name says where a sealed token belongs.
+// name says where what is sealed belongs.
 type name struct{ home, signIn, token string }
 
 func (n name) bind() []byte {
@@ -49,31 +49,43 @@ func gcm(key credential.Secret) (cipher.AEAD, error) {
 }
 
 func seal(key credential.Secret, n name, t credential.Token) ([]byte, error) {
-	aead, err := gcm(key)
+	plain, err := encodeToken(t)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := encodeToken(t)
+	return sealBytes(key, n, plain)
+}
+
+func open(key credential.Secret, n name, file []byte) (credential.Token, error) {
+	plain, err := unsealBytes(key, n, file)
+	if err != nil {
+		return credential.Token{}, err
+	}
+	return decodeToken(plain)
+}
+
+func sealBytes(key credential.Secret, n name, plain []byte) ([]byte, error) {
+	aead, err := gcm(key)
 	if err != nil {
 		return nil, err
 	}
 	return aead.Seal([]byte(header), nil, plain, n.bind()), nil
 }
 
-func open(key credential.Secret, n name, file []byte) (credential.Token, error) {
+func unsealBytes(key credential.Secret, n name, file []byte) ([]byte, error) {
 	sealed, ok := bytes.CutPrefix(file, []byte(header))
 	if !ok {
-		return credential.Token{}, errFormat
+		return nil, errFormat
 	}
 	aead, err := gcm(key)
 	if err != nil {
-		return credential.Token{}, err
+		return nil, err
 	}
 	plain, err := aead.Open(nil, nil, sealed, n.bind())
 	if err != nil {
-		return credential.Token{}, errSealed
+		return nil, errSealed
 	}
-	return decodeToken(plain)
+	return plain, nil
 }
 
 // encodeToken refuses an access token that could not be handed out, so that none gets as far as the disk.

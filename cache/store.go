@@ -35,13 +35,7 @@ func Open(dir home.Dir, keys Keys) *Store {
 // without a hot key, and an error that matches ErrDamaged where file and key do not fit. What the token may be used
 // for is for the caller to judge: see its Server, Issuer and Resource.
 func (s *Store) Token(signIn, tokenID string) (credential.Token, error) {
-	return s.newest(signIn, tokenID, func() (credential.Secret, error) {
-		key, err := s.keys.Get(signIn)
-		if err != nil || len(key) != keySize {
-			return credential.Secret{}, ErrNoKey
-		}
-		return credential.NewSecret(string(key)), nil
-	})
+	return s.newest(signIn, tokenID, func() (credential.Secret, error) { return s.HotKey(signIn) })
 }
 
 // TokenWith is Token with a key from elsewhere, 32 raw bytes.
@@ -125,7 +119,7 @@ func (s *Store) DropIf(key credential.Secret, signIn, tokenID string, refused cr
 	return true, s.Drop(signIn, tokenID)
 }
 
-// Forget removes the hot key of a sign-in, its tokens and its pointers. It goes on after an error.
+// Forget removes the hot key of a sign-in, its tokens, its pointers and what its servers said. It goes on after an error.
 func (s *Store) Forget(signIn string) error {
 	if err := checkIDs(signIn); err != nil {
 		return err
@@ -134,6 +128,7 @@ func (s *Store) Forget(signIn string) error {
 		s.keys.Drop(signIn),
 		os.RemoveAll(s.dir.File(tokenFolder, signIn)),
 		os.RemoveAll(s.dir.File(spareFolder, signIn)),
+		os.RemoveAll(s.dir.File(memoryFolder, signIn)),
 		s.Unpoint(func(p Pointer) bool { return p.SignIn == signIn }),
 	)
 }

@@ -30,7 +30,8 @@ type Config struct {
 	Prompt         string            `toml:"prompt"`          // never or once
 	Wait           string            `toml:"wait"`            // a Go duration, such as "8s"
 	Notify         bool              `toml:"notify"`
-	Servers        map[string]Server `toml:"servers"` // by server URL
+	Remember       *bool             `toml:"remember"` // bridges keep what servers say of themselves; nil: yes
+	Servers        map[string]Server `toml:"servers"`  // by server URL
 }
 
 // Server is what the file says about one server.

@@ -24,6 +24,7 @@ const (
 	OfferStart    = 10 * time.Second       // a process that was launched to offer a sign-in counts as doing so this long, before it has said so
 	LoopbackGrace = 250 * time.Millisecond // the loopback server lets the browser finish reading the last page
 
+	BridgeStart      = time.Second      // a bridge's host has an answer to its first request in this time (--start-wait)
 	BridgeSignIn     = 5 * time.Minute  // a bridge's requests wait this long for a person (--sign-in-wait)
 	BridgeRetry      = 20 * time.Second // a bridge's request waits this long for a network or a server that is coming back
 	BridgeRetryAfter = time.Minute      // longest Retry-After that a bridge's request waits for

@@ -18,6 +18,7 @@ type Ask struct {
 	Prompt   bool              // a person may be asked (--prompt once)
 	Terminal bool              // ... right here, by this process
 	Fleeting bool              // ... and what the person is shown goes with this process: if it ends before an answer, the next one may ask
+	Again    bool              // the person has just asked for a sign-in: the cooldown of offers does not count
 	Join     bool              // an offer that another process has open is waited for like one's own
 	Wait     time.Duration     // how long the caller waits for a refresh or a sign-in
 	Quiet    bool              // an unknown server is not found, without prompt (git)

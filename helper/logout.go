@@ -140,7 +140,7 @@ func (h logouts) signOutAccount(ctx context.Context, s state.Server, a state.Acc
 		return err
 	}
 	if slices.ContainsFunc(users, func(u state.Server) bool { return u.URL != s.URL }) {
-		return h.Cache.Drop(a.SignIn, credential.TokenID(a.SignIn, s.URL, s.Resource, a.Scopes))
+		return errors.Join(h.Cache.Drop(a.SignIn, credential.TokenID(a.SignIn, s.URL, s.Resource, a.Scopes)), Memories(h).at(a.SignIn, s.URL).Drop())
 	}
 	return h.locked(ctx, a.SignIn, credential.LockSignIn, func() error {
 		h.revoke(ctx, a.SignIn, "for "+s.URL)

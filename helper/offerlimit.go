@@ -46,7 +46,7 @@ func (b offerLimit) claim(ctx context.Context, a Ask) (*cache.Held, offerState, 
 		return nil, open, err
 	}
 	defer gate.Release()
-	held, how, err := b.look()
+	held, how, err := b.look(a.Again)
 	if err != nil || how != available {
 		return nil, how, err
 	}
@@ -68,8 +68,8 @@ func (b offerLimit) gate(ctx context.Context) (*cache.Held, error) {
 	return b.lock(ctx, b.name+".start")
 }
 
-// look returns the state, and the lock where that is available. The caller holds the gate.
-func (b offerLimit) look() (*cache.Held, offerState, error) {
+// look returns the state, and the lock where that is available; again: the cooldown does not count. The caller holds the gate.
+func (b offerLimit) look(again bool) (*cache.Held, offerState, error) {
 	if (state.Cooldowns{Records: b.records}).Active(startMark(b.name), b.now(), credential.OfferStart) { // before the lock: it is taken before the mark goes
 		return nil, open, nil
 	}
@@ -81,7 +81,7 @@ func (b offerLimit) look() (*cache.Held, offerState, error) {
 	if err != nil || !free {
 		return nil, open, err
 	}
-	if (state.Cooldowns{Records: b.records}).Active(b.name, b.now(), credential.PromptRest) {
+	if !again && (state.Cooldowns{Records: b.records}).Active(b.name, b.now(), credential.PromptRest) {
 		return nil, paused, held.Release()
 	}
 	return held, available, nil
@@ -94,7 +94,7 @@ func (b offerLimit) busy(ctx context.Context) bool {
 		return true
 	}
 	defer gate.Release()
-	held, how, err := b.look()
+	held, how, err := b.look(false)
 	if held != nil {
 		_ = held.Release()
 	}

@@ -76,22 +76,22 @@ func (t *Tokens) fromCache(n token.Need, broken error) (credential.Token, error)
 // SignIns is a signin.Interactive.
 type SignIns struct {
 	Account
-	BrowserSeen func() bool                          // whether a browser that opens on this machine is seen by somebody
-	Person      func(show signin.Show) helper.Person // whom the host shows addresses to
+	BrowserSeen func() bool                      // whether a browser that opens on this machine is seen by somebody
+	Person      func(w signin.Way) helper.Person // who is reached that way, and not by a browser of this machine
 }
 
 // Reachable is signin.Interactive.
 func (s *SignIns) Reachable() bool { return s.BrowserSeen() }
 
 // SignIn is signin.Interactive. In the browser it happens in a process of its own, so that a host which loses its patience
-// and ends the bridge does not end the sign-in; an address that the host shows comes from this process.
-func (s *SignIns) SignIn(ctx context.Context, n token.Need, show signin.Show) error {
+// and ends the bridge does not end the sign-in; what is shown any other way comes from this process.
+func (s *SignIns) SignIn(ctx context.Context, n token.Need, w signin.Way) error {
 	if err := s.Reload(); err != nil {
 		return err
 	}
-	ask := helper.Ask{Prompt: s.Prompt(), Join: true, Wait: credential.SignInTotal}
-	if show != nil {
-		err := s.byHost(ctx, n, ask, show)
+	ask := helper.Ask{Prompt: s.Prompt(), Join: true, Again: w.Again, Wait: credential.SignInTotal}
+	if w.Show != nil || w.Code != nil {
+		err := s.here(ctx, n, ask, w)
 		if !errors.Is(err, signin.ErrNotShown) || !s.Reachable() {
 			return err
 		}
@@ -100,14 +100,53 @@ func (s *SignIns) SignIn(ctx context.Context, n token.Need, show signin.Show) er
 	return err
 }
 
-// byHost signs in by an address that the host shows.
-func (s *SignIns) byHost(ctx context.Context, n token.Need, ask helper.Ask, show signin.Show) error {
+// here signs in from this process.
+func (s *SignIns) here(ctx context.Context, n token.Need, ask helper.Ask, w signin.Way) error {
 	h := s.Helper
 	person, reachable := h.Person, h.Reachable
 	defer func() { h.Person, h.Reachable = person, reachable }()
-	h.Person = func() helper.Person { return s.Person(show) }
+	h.Person = func() helper.Person { return s.Person(w) }
 	h.Reachable = func() bool { return true }
 	ask.Terminal, ask.Fleeting = true, true
 	_, err := s.ask(ctx, n, ask)
 	return err
+}
+
+// Memory is a bridge.Memory, sealed under the data key of the sign-in. Its Account is made when it is first needed: a keychain
+// that it waits for must hold up nobody who asks for a token.
+type Memory struct {
+	Open func() (Account, error)
+
+	mu      sync.Mutex
+	account *Account
+}
+
+// Recall is bridge.Memory.
+func (m *Memory) Recall(ctx context.Context) (kept []byte, err error) {
+	err = m.with(func(a Account) error {
+		kept, err = helper.Memories{Helper: a.Helper}.Recall(ctx, a.Query)
+		return err
+	})
+	return kept, err
+}
+
+// Remember is bridge.Memory.
+func (m *Memory) Remember(ctx context.Context, update func(old []byte) []byte) error {
+	return m.with(func(a Account) error { return helper.Memories{Helper: a.Helper}.Remember(ctx, a.Query, update) })
+}
+
+func (m *Memory) with(do func(Account) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.account == nil {
+		a, err := m.Open()
+		if err != nil {
+			return err
+		}
+		m.account = &a
+	}
+	if err := m.account.Reload(); err != nil {
+		return err
+	}
+	return do(*m.account)
 }

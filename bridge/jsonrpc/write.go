@@ -9,6 +9,7 @@ import (
 const (
 	ParseError     = -32700
 	InvalidRequest = -32600
+	InvalidParams  = -32602
 )
 
 // envelope is a message of our own. Its members are written in this order.
@@ -17,6 +18,7 @@ type envelope struct {
 	ID      json.RawMessage `json:"id,omitempty"`
 	Method  string          `json:"method,omitempty"`
 	Params  any             `json:"params,omitempty"`
+	Result  any             `json:"result,omitempty"`
 	Error   any             `json:"error,omitempty"`
 }
 
@@ -37,6 +39,11 @@ func NewNotification(method string, params any) []byte {
 // NewRequest writes a request. params are of a type that always has an encoding.
 func NewRequest(id, method string, params any) []byte {
 	return envelope{ID: json.RawMessage(NewID(id)), Method: method, Params: params}.encode()
+}
+
+// NewResult writes a response. result is of a type that always has an encoding.
+func NewResult(id ID, result any) []byte {
+	return envelope{ID: json.RawMessage(id), Result: result}.encode()
 }
 
 // NewID is an identifier that is a string.

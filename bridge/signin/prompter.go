@@ -13,6 +13,20 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
 
+// Way is how a sign-in reaches a person.
+type Way struct {
+	Show  Show       // by the host, which shows the address
+	Code  func(Code) // by a code that the person enters on any device (RFC 8628); it is called once there is one
+	Again bool       // the person has just asked for it: that one was offered a moment ago does not matter
+}
+
+// Code is what a person needs who signs in on another device, and what that gives to whom.
+type Code struct {
+	Address, Complete, Code string // Complete: an address with the code in it; may be empty
+	Server, Issuer          string
+	Scopes                  []string
+}
+
 // Show brings an address before a person, and returns once the person has agreed to open it. ErrNotShown says that the
 // host does not do that after all.
 type Show func(ctx context.Context, url string) error
@@ -20,13 +34,17 @@ type Show func(ctx context.Context, url string) error
 // ErrNotShown is what a Show answers where the host turned out not to show addresses; another way may be tried.
 var ErrNotShown = errors.New("the host does not show addresses")
 
+// ErrNoCode is what Interactive answers where nobody can sign in by a code: the authorization server has no such way, or a
+// person has to approve the server at a terminal first.
+var ErrNoCode = errors.New("there is no sign-in by a code")
+
 // Interactive signs a person in. It is called by one goroutine at a time.
 type Interactive interface {
 	// Reachable reports whether a browser that opens on this machine is seen by somebody.
 	Reachable() bool
-	// SignIn offers one sign-in and returns nil once there is a token that answers n. show is how the address reaches the
-	// person; nil means the browser of this machine.
-	SignIn(ctx context.Context, n token.Need, show Show) error
+	// SignIn offers one sign-in and returns nil once there is a token that answers n. With neither Show nor Code it is in the
+	// browser of this machine. ErrNoCode says that Code is no way here.
+	SignIn(ctx context.Context, n token.Need, w Way) error
 }
 
 // Config is what a Prompter needs.
@@ -59,6 +77,21 @@ type attempt struct {
 	done  chan struct{}
 	err   error
 	until time.Time // requests wait no longer; zero: none has waited
+
+	began time.Time
+	shown chan struct{} // closed when the person has something to act on, or will not
+	once  sync.Once
+	how   Reached
+	code  Code // for ByCode
+	told  bool // somebody was told of it by Invite
+}
+
+// reaches notes how the person was reached.
+func (a *attempt) reaches(how Reached, code Code) {
+	a.once.Do(func() {
+		a.how, a.code = how, code
+		close(a.shown)
+	})
 }
 
 // noWait is what a request that does not wait for a person gives a sign-in to say that there is nobody.
@@ -67,8 +100,8 @@ const noWait = 100 * time.Millisecond
 // watchInterval is how often a token from elsewhere is looked for.
 const watchInterval = time.Second
 
-// errNobody says that nobody can be asked.
-var errNobody = errors.New("nobody can be asked from here")
+// ErrNobody is how a sign-in ends where nobody can be asked.
+var ErrNobody = errors.New("nobody can be asked from here")
 
 // errSignedInElsewhere is why a sign-in ends that nobody needs any more.
 var errSignedInElsewhere = errors.New("somebody has signed in elsewhere")
@@ -78,23 +111,17 @@ func NewPrompter(ctx context.Context, c Config) *Prompter { return &Prompter{Con
 
 // Token gets a token for a request, and waits for a person where only one can help.
 func (p *Prompter) Token(ctx context.Context, n token.Need) (credential.Token, error) {
-	get := func() (credential.Token, error) {
-		if n == (token.Need{}) {
-			return p.Tokens.Token(ctx)
-		}
-		return p.Tokens.Replace(ctx, n)
-	}
 	p.mu.Lock()
 	completed := p.completed
 	p.mu.Unlock()
-	t, err := get()
+	t, err := p.Tokens.Get(ctx, n)
 	if !token.NeedsSignIn(err) {
 		return t, err
 	}
 	if err := p.await(ctx, n, completed, err); err != nil {
 		return t, err
 	}
-	return get()
+	return p.Tokens.Get(ctx, n)
 }
 
 // await waits until a person has signed in. cause is why that is needed, and what a request fails with; completed is how
@@ -118,7 +145,7 @@ func (p *Prompter) await(ctx context.Context, n token.Need, completed int, cause
 		return err
 	case a.err == nil:
 		return nil
-	case errors.Is(a.err, errNobody):
+	case errors.Is(a.err, ErrNobody):
 		return cause
 	}
 	return p.fail(credential.KindOf(cause), "the sign-in for "+p.Name+" was not completed", a.err)
@@ -136,7 +163,7 @@ func (p *Prompter) join(n token.Need, completed int) (a *attempt, late bool) {
 		return nil, p.completed != completed
 	}
 	if p.current == nil {
-		p.start(n)
+		p.start(n, false)
 	}
 	if p.current.until.IsZero() {
 		p.current.until = time.Now().Add(p.Wait)
@@ -144,10 +171,10 @@ func (p *Prompter) join(n token.Need, completed int) (a *attempt, late bool) {
 	return p.current, false
 }
 
-// start starts a sign-in. The caller holds mu.
-func (p *Prompter) start(n token.Need) {
-	p.current = &attempt{done: make(chan struct{})}
-	go p.run(n, p.current)
+// start starts a sign-in; again: the person has asked for it. The caller holds mu.
+func (p *Prompter) start(n token.Need, again bool) {
+	p.current = &attempt{done: make(chan struct{}), shown: make(chan struct{}), began: p.Now()}
+	go p.run(n, p.current, again)
 }
 
 // Offer offers a sign-in while the last token that comes without one still serves, so that no request waits; once in
@@ -164,7 +191,7 @@ func (p *Prompter) Offer(t credential.Token) {
 		return
 	}
 	p.offered = now
-	p.start(token.Need{Refused: t.Access})
+	p.start(token.Need{Refused: t.Access}, false)
 }
 
 // Reset lets a sign-in be offered again: there has been a token since.
@@ -174,13 +201,14 @@ func (p *Prompter) Reset() {
 	p.failed = false
 }
 
-func (p *Prompter) run(n token.Need, a *attempt) {
+func (p *Prompter) run(n token.Need, a *attempt, again bool) {
 	// A person who is late still finishes: requests stop waiting, the sign-in goes on.
 	ctx, cancel := context.WithTimeout(p.ctx, max(credential.SignInTotal, p.Wait))
 	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
 	go p.watch(ctx, n, a, end)
-	a.err = p.signIn(ctx, n)
+	a.err = p.signIn(ctx, n, a, again)
+	a.reaches(ByNothing, Code{})
 	end(nil)
 	switch {
 	case context.Cause(ctx) == errSignedInElsewhere:
@@ -232,34 +260,44 @@ func (p *Prompter) Finish(most time.Duration) {
 
 // signIn reaches a person by the best way there is: by the host where it shows addresses, else in the browser of this
 // machine, which comes first as long as the host should not be asked yet.
-func (p *Prompter) signIn(ctx context.Context, n token.Need) error {
+func (p *Prompter) signIn(ctx context.Context, n token.Need, a *attempt, again bool) error {
 	able, ready := p.Host.canElicit()
 	reachable := p.Interactive.Reachable()
 	switch {
 	case able && (ready || !reachable):
 		p.Log("sign-in: offered by the host")
-		return p.signInByHost(ctx, n)
+		return p.signInByHost(ctx, n, a, again)
+	case !reachable && again:
+		p.Log("sign-in: by a code, where the authorization server has that")
+		return p.Interactive.SignIn(ctx, n, Way{Again: true, Code: func(c Code) { a.reaches(ByCode, c) }})
 	case !reachable:
 		needed := p.fail(credential.NoSignIn, "A sign-in is needed for "+p.Name, nil)
 		p.notify("warning", needed.Error()+"; "+p.Hint(needed))
-		return errNobody
+		return ErrNobody
 	}
 	p.notify("info", "A sign-in for "+p.Name+" is open in the browser")
-	return p.Interactive.SignIn(ctx, n, nil)
+	late := time.AfterFunc(browserOpens, func() { a.reaches(ByBrowser, Code{}) })
+	defer late.Stop()
+	return p.Interactive.SignIn(ctx, n, Way{Again: again})
 }
+
+// browserOpens is how soon a sign-in that is in the browser fails where it cannot be: no such authorization server, no network.
+const browserOpens = 1500 * time.Millisecond
 
 // signInByHost has the host show the address, which may lead to this machine's loopback: a browser elsewhere does not
 // reach that.
-func (p *Prompter) signInByHost(ctx context.Context, n token.Need) error {
+func (p *Prompter) signInByHost(ctx context.Context, n token.Need, a *attempt, again bool) error {
 	message := "Sign in to " + p.Name + " so that its tools can be used."
 	if hint := p.Hint(p.fail(credential.NoSignIn, "", nil)); hint != "" && !p.Interactive.Reachable() {
 		message += " If your browser runs on another machine, it cannot finish this sign-in; then " + hint
 	}
 	var id string
-	err := p.Interactive.SignIn(ctx, n, func(ctx context.Context, url string) (err error) {
+	show := func(ctx context.Context, url string) (err error) {
+		a.reaches(ByHost, Code{})
 		id, err = p.Host.elicit(ctx, url, message)
 		return err
-	})
+	}
+	err := p.Interactive.SignIn(ctx, n, Way{Show: show, Again: again})
 	if id != "" && (err == nil || context.Cause(ctx) == errSignedInElsewhere) {
 		p.Host.elicited(id)
 	}

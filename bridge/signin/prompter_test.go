@@ -17,14 +17,14 @@ import (
 // person is an Interactive whom no browser of this machine reaches.
 type person struct {
 	offers atomic.Int32
-	signIn func(ctx context.Context, show Show) error
+	signIn func(ctx context.Context, w Way) error
 }
 
 func (p *person) Reachable() bool { return false }
 
-func (p *person) SignIn(ctx context.Context, _ token.Need, show Show) error {
+func (p *person) SignIn(ctx context.Context, _ token.Need, w Way) error {
 	p.offers.Add(1)
-	return p.signIn(ctx, show)
+	return p.signIn(ctx, w)
 }
 
 // source always has a token.
@@ -54,7 +54,7 @@ func newPrompter(ctx context.Context, t *testing.T, p *person) (*Prompter, *io.P
 // An offer ahead of need does not come on top of a sign-in that is under way.
 func TestOneSignIn(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
-	p, _ := newPrompter(ctx, t, &person{signIn: func(ctx context.Context, _ Show) error {
+	p, _ := newPrompter(ctx, t, &person{signIn: func(ctx context.Context, _ Way) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}})
@@ -74,7 +74,7 @@ func TestOneSignIn(t *testing.T) {
 
 // A request whose need came up before a sign-in was completed goes on after it, and offers no second one.
 func TestNeedBeforeSignIn(t *testing.T) {
-	somebody := &person{signIn: func(context.Context, Show) error { return nil }}
+	somebody := &person{signIn: func(context.Context, Way) error { return nil }}
 	p, _ := newPrompter(t.Context(), t, somebody)
 	for range 2 {
 		if err := p.await(t.Context(), token.Need{}, 0, errors.New("nobody has signed in")); err != nil {
@@ -94,8 +94,8 @@ func TestElicit(t *testing.T) {
 		`"error":{"code":-32601}`:       ErrNotShown.Error(),
 	} {
 		shown := make(chan error, 1)
-		p, r := newPrompter(t.Context(), t, &person{signIn: func(ctx context.Context, show Show) error {
-			err := show(ctx, "https://as.example/authorize?a=1&b=2")
+		p, r := newPrompter(t.Context(), t, &person{signIn: func(ctx context.Context, w Way) error {
+			err := w.Show(ctx, "https://as.example/authorize?a=1&b=2")
 			shown <- err
 			return err
 		}})

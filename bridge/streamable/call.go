@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/bridge/jsonrpc"
+	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
@@ -22,10 +23,12 @@ type Call struct {
 	taken     chan struct{}
 	once      sync.Once // of taken
 
-	session *session // that it goes to; nil: the present one
-	own     bool     // the host has not sent it and sees nothing of it
-	result  []byte   // of a call of our own
-	opened  session  // by an initialize of our own
+	session *session   // that it goes to; nil: the present one
+	own     bool       // the host has not sent it and sees nothing of it
+	silent  bool       // it asks no person
+	need    token.Need // what it needed a person for
+	result  []byte     // of a call of our own
+	opened  session    // by an initialize of our own
 
 	mu      sync.Mutex
 	pending []jsonrpc.ID
@@ -33,13 +36,31 @@ type Call struct {
 }
 
 func newCall(ctx context.Context, m *jsonrpc.Message) *Call {
-	c := &Call{m: m, revision: m.Params.Text("_meta", metaVersion), pending: m.Requests(), taken: make(chan struct{})}
+	c := &Call{m: m, revision: revisionOf(m), pending: m.Requests(), taken: make(chan struct{})}
 	c.ctx, c.stop = context.WithCancel(ctx)
 	return c
 }
 
 // Context ends when the host cancels the call, and with the bridge.
 func (c *Call) Context() context.Context { return c.ctx }
+
+// Message is what the call sends.
+func (c *Call) Message() *jsonrpc.Message { return c.m }
+
+// Stateless reports whether the call is of a revision without sessions.
+func (c *Call) Stateless() bool { return c.revision >= stateless }
+
+// Stateless reports whether a message is of a revision without sessions.
+func Stateless(m *jsonrpc.Message) bool { return revisionOf(m) >= stateless }
+
+func revisionOf(m *jsonrpc.Message) string { return m.Params.Text("_meta", metaVersion) }
+
+// Claim takes it upon the caller to answer the request of a call, and reports whether nobody has answered it yet. What the
+// server answers later is dropped.
+func (c *Call) Claim() bool {
+	id := c.only()
+	return id != nil && c.answer(id)
+}
 
 // Taken is closed when the server has taken the message, or will not: what waits for it may go on.
 func (c *Call) Taken() <-chan struct{} { return c.taken }

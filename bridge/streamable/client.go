@@ -28,6 +28,8 @@ type Config struct {
 	Out     *jsonrpc.Writer                                             // to the host
 	Limit   jsonrpc.Limit                                               // of one message of the server
 	Ready   func()                                                      // the server has accepted the end of the handshake
+	Learn   Learn                                                       // nil: nobody wants to know
+	Renewed func()                                                      // there is a session in place of one that the server had lost; nil: as above
 	Log     func(string)                                                // one event, without secrets
 	Now     func() time.Time
 
@@ -36,6 +38,10 @@ type Config struct {
 	Handshake     time.Duration // one step of a handshake that is repeated
 	Shutdown      time.Duration // the end of the session
 }
+
+// Learn is told of each response that the server has given to a request: raw is the message, result its result, nil for an
+// error. ours: the host has not sent the request. What it returns is passed to the host in place of raw.
+type Learn func(request *jsonrpc.Message, raw, result []byte, ours bool) []byte
 
 // Client is one host's connection to a server. Any goroutine may call its methods, but for Begin.
 type Client struct {
@@ -49,6 +55,7 @@ type Client struct {
 	toolHeaders    toolHeaders
 	listener       listener
 	idPrefix       string // of requests of our own: random, so that they are never those of the host
+	requests       atomic.Int64
 }
 
 // New returns a Client whose background work ends with ctx.
@@ -94,7 +101,7 @@ func (c *Client) Send(call *Call) error {
 	if err != nil {
 		return err
 	}
-	if call.m.Method == "tools/call" && resp.StatusCode == http.StatusBadRequest && c.relearn(call, resp) {
+	if call.m.Method == "tools/call" && resp.StatusCode == http.StatusBadRequest && (delivery{c, call}).relearn(resp) {
 		if resp, err = r.do(call.ctx); err != nil {
 			return err
 		}

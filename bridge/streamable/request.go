@@ -57,7 +57,7 @@ func (c *Client) request(call *Call, method string) *request {
 func (r *request) do(ctx context.Context) (*http.Response, error) {
 	r.attempts = attempts{pause: pauseLeast}
 	for {
-		t, err := r.Token(ctx, token.Need{})
+		t, err := r.token(ctx, token.Need{})
 		if err != nil {
 			return nil, err
 		}
@@ -84,6 +84,18 @@ func (r *request) do(ctx context.Context) (*http.Response, error) {
 			return resp, err
 		}
 	}
+}
+
+// token gets a token for the request, from a person where only one can help and may be asked.
+func (r *request) token(ctx context.Context, n token.Need) (credential.Token, error) {
+	if !r.call.silent {
+		return r.Token(ctx, n)
+	}
+	t, err := r.Tokens.Get(ctx, n)
+	if err != nil {
+		r.call.need = n
+	}
+	return t, err
 }
 
 // attempt makes one attempt. The call knows whether anything of it may have reached the server.

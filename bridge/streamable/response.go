@@ -168,7 +168,7 @@ func (d delivery) learn(to *Call, h http.Header, m *jsonrpc.Message, r jsonrpc.M
 		}
 	case "tools/list":
 		if to.revision >= stateless && m.Kind == jsonrpc.Response {
-			m.Raw = d.toolHeaders.learn(m.Raw, r.Result, func(tool string, why error) {
+			m.Raw = d.toolHeaders.learn(m.Raw, func(tool string, why error) {
 				d.Log("the tool " + credential.Printable(tool, 80) + " is left out: " + why.Error())
 			})
 		}
@@ -176,6 +176,12 @@ func (d delivery) learn(to *Call, h http.Header, m *jsonrpc.Message, r jsonrpc.M
 		if !to.own && r.Result != nil {
 			d.sessions.set(to.m)
 		}
+	}
+	if d.Learn == nil {
+		return
+	}
+	if raw := d.Learn(to.m, m.Raw, r.Result, to.own); m.Kind == jsonrpc.Response {
+		m.Raw = raw
 	}
 }
 

@@ -81,7 +81,11 @@ func (c *Client) renew(ctx context.Context, old session) error {
 		if c.sessions.now().count != old.count {
 			return nil, nil
 		}
-		return nil, c.reopen()
+		err := c.reopen()
+		if err == nil && c.Renewed != nil {
+			go c.Renewed()
+		}
+		return nil, err
 	})
 	select {
 	case r := <-done:
@@ -91,48 +95,71 @@ func (c *Client) renew(ctx context.Context, old session) error {
 	}
 }
 
-// reopen does the handshake of the host once more. Others see the new session when that is over: a server need not
-// answer anything before it.
+// reopen does the handshake of the host once more.
 func (c *Client) reopen() error {
 	c.Log("the server has lost the session; opening a new one")
-	c.endpoint.Store(&c.URL)
 	if _, err := c.Token(c.ctx, token.Need{}); err != nil { // first, because a person may have to be waited for
 		return err
 	}
+	if _, err := c.handshake(c.ctx, false, nil); err != nil {
+		return c.fail(credential.Network, "the server has lost the session, and a new one could not be opened", err)
+	}
+	return nil
+}
+
+// Open does the handshake of a host that was answered in the server's place. It asks no person: where one is needed, need
+// is what for. accept judges the server's result of initialize before the session is used.
+func (c *Client) Open(ctx context.Context, accept func(result []byte) error) (need token.Need, err error) {
+	call, err := c.handshake(ctx, true, accept)
+	return call.need, err
+}
+
+// Promise has later handshakes ask for a revision that the host was promised in place of the one it had asked for.
+func (c *Client) Promise(revision string) {
+	c.sessions.mu.Lock()
+	defer c.sessions.mu.Unlock()
+	asked := c.sessions.hello.Params.Get("protocolVersion")
+	if text, ok := jsonrpc.Text(asked); !ok || text == revision {
+		return
+	}
+	if hello, err := jsonrpc.Parse(jsonrpc.Replace(c.sessions.hello.Raw, asked, jsonrpc.NewID(revision))); err == nil {
+		c.sessions.hello = &hello
+	}
+}
+
+// Keep notes a request that was answered in the server's place, for the session that is yet to be opened.
+func (c *Client) Keep(m *jsonrpc.Message) { c.sessions.set(m) }
+
+// handshake does the host's handshake. Others see the new session when that is over: a server need not answer anything
+// before it.
+func (c *Client) handshake(ctx context.Context, silent bool, accept func(result []byte) error) (*Call, error) {
+	c.endpoint.Store(&c.URL)
 	c.sessions.mu.Lock()
 	hello, started, settings := c.sessions.hello, c.sessions.started, slices.Clone(c.sessions.settings)
 	c.sessions.mu.Unlock()
-	call, err := c.repeat(c.ctx, hello, &session{})
+	call, err := c.repeat(ctx, hello, &session{}, silent)
 	if err == nil && call.result == nil {
 		err = errors.New("initialize was refused")
 	}
+	if err == nil && accept != nil {
+		err = accept(call.result)
+	}
 	if err == nil && started != nil {
-		_, err = c.repeat(c.ctx, started, &call.opened)
+		var second *Call
+		second, err = c.repeat(ctx, started, &call.opened, silent)
+		call.need = second.need
 	}
 	if err != nil {
-		return c.fail(credential.Network, "the server has lost the session, and a new one could not be opened", err)
+		return call, err
 	}
 	for _, m := range settings {
-		if again, err := c.repeat(c.ctx, m, &call.opened); err != nil {
+		if again, err := c.repeat(ctx, m, &call.opened, silent); err != nil {
 			c.Log(again.String() + " has no effect in the new session: " + err.Error())
 		}
 	}
 	c.enter(call.opened)
-	c.listener.start(c)
-	return nil
-}
-
-// repeat sends a message on the bridge's own behalf, in a session where one is given, and returns the call with the
-// server's answer. It takes at most Handshake.
-func (c *Client) repeat(ctx context.Context, m *jsonrpc.Message, in *session) (*Call, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.Handshake)
-	defer cancel()
-	call := newCall(ctx, m)
-	defer call.stop()
-	call.own, call.session = true, in
-	err := c.Send(call)
-	if err == nil && len(call.Pending()) > 0 {
-		err = errors.New("there was no answer")
+	if started != nil {
+		c.listener.start(c)
 	}
-	return call, err
+	return call, nil
 }

@@ -93,7 +93,7 @@ func (r *request) refused(ctx context.Context, t credential.Token, resp *http.Re
 	} else {
 		r.Log("the server refuses the token")
 	}
-	_, err = r.Token(ctx, token.Need{Refused: t.Access, Challenge: challenge})
+	_, err = r.token(ctx, token.Need{Refused: t.Access, Challenge: challenge})
 	if err == token.ErrRefusedAgain {
 		err = r.refusedAgain()
 	}

@@ -2,7 +2,6 @@ package streamable
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -37,8 +36,8 @@ func (t *toolHeaders) of(name string) []toolHeader {
 
 // learn reads a tools/list response. It returns the text to pass on: the same, but for tools whose annotations break
 // the rules, which a client of Streamable HTTP must leave out, each reported to warn.
-func (t *toolHeaders) learn(raw, result []byte, warn func(tool string, why error)) []byte {
-	list := jsonrpc.Get(result, "tools")
+func (t *toolHeaders) learn(raw []byte, warn func(tool string, why error)) []byte {
+	list := jsonrpc.Get(raw, "result", "tools")
 	var kept [][]byte
 	dropped := false
 	for _, tool := range jsonrpc.Elements(list) {
@@ -170,32 +169,13 @@ func fieldName(s string) bool {
 // codeMismatch is the server's error code for headers that do not say what the body says (MCP 2026-07-28).
 const codeMismatch = "-32020"
 
-// maxPages bounds how many pages of tools are asked for.
-const maxPages = 50
-
 // relearn deals with a server that misses headers for a tool whose schema has not passed through, or has changed: it
 // asks for the tools and reports whether to call again. The refusal itself says that nothing was done.
-func (c *Client) relearn(call *Call, resp *http.Response) bool {
+func (d delivery) relearn(resp *http.Response) bool {
 	refusal, ok := peekError(resp)
-	if !ok || string(jsonrpc.Get(refusal.Error, "code")) != codeMismatch || call.revision < stateless {
+	if !ok || string(jsonrpc.Get(refusal.Error, "code")) != codeMismatch || d.call.revision < stateless {
 		return false
 	}
-	c.Log("the server asks for headers that are not known here; listing its tools")
-	params := map[string]json.RawMessage{"_meta": call.m.Params.Get("_meta")}
-	for range maxPages {
-		list, err := jsonrpc.Parse(jsonrpc.NewRequest(c.idPrefix+"tools", "tools/list", params))
-		if err != nil {
-			return false
-		}
-		asked, err := c.repeat(call.ctx, &list, nil)
-		if err != nil {
-			return false
-		}
-		next := jsonrpc.Get(asked.result, "nextCursor")
-		if next == nil || string(next) == "null" {
-			return true
-		}
-		params["cursor"] = next
-	}
-	return true
+	d.Log("the server asks for headers that are not known here; listing its tools")
+	return d.List(d.call.ctx, "tools/list", d.call.m.Params.Get("_meta")) == nil
 }

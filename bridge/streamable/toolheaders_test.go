@@ -31,7 +31,7 @@ func TestBadAnnotations(t *testing.T) {
 			t.Fatal(err)
 		}
 		warned := ""
-		out := new(toolHeaders).learn(m.Raw, m.Result, func(name string, why error) { warned = name + why.Error() })
+		out := new(toolHeaders).learn(m.Raw, func(name string, why error) { warned = name + why.Error() })
 		if string(out) != listing(`{"name":"one", "z":1.0},{"name":"two"}`) || !strings.HasPrefix(warned, "bad") {
 			t.Errorf("%s\nbecame %s (%s)", tool, out, warned)
 		}
@@ -48,7 +48,7 @@ func FuzzToolHeaders(f *testing.F) {
 			return
 		}
 		dropped := 0
-		out := new(toolHeaders).learn(m.Raw, m.Result, func(string, error) { dropped++ })
+		out := new(toolHeaders).learn(m.Raw, func(string, error) { dropped++ })
 		if dropped == 0 && string(out) != string(m.Raw) {
 			t.Fatalf("%s became %s", m.Raw, out)
 		}

@@ -36,6 +36,7 @@ type Config struct {
 	Retry   time.Duration          // how long Source is asked again while the network is away
 	Arrived func(replaced bool)    // there is another token than before; replaced: in place of one that served
 	Last    func(credential.Token) // only a person can bring the token after this one
+	Needed  func()                 // what PersonNeeded answers has changed; nil: nobody wants to know
 }
 
 // Cache holds the present token, so that asking for it costs nothing while it is valid, and asks once for the many who
@@ -54,6 +55,7 @@ type Cache struct {
 	unneeded  bool              // the last answer was that no token is known to be needed
 	refusals  refusals          // what new tokens have not satisfied
 	changed   chan struct{}     // closed, and made anew, when another token arrives
+	needed    bool              // see PersonNeeded
 }
 
 // The intervals of questions that no request waits for, and the pauses after failed ones.
@@ -150,7 +152,7 @@ func (c *Cache) Changed() <-chan struct{} {
 	return c.changed
 }
 
-// Ask is Token or Replace, without what is held already.
+// Ask is Get without what is held already.
 func (c *Cache) Ask(ctx context.Context, n Need) (credential.Token, error) {
 	select {
 	case r := <-c.start(n):
@@ -181,11 +183,19 @@ func (c *Cache) question(n Need) (credential.Token, error) {
 	t = c.take(n, asked, t, err)
 	changed := err == nil && !before.Access.Equal(t.Access)
 	c.schedule(n == (Need{}), changed, before)
+	needed := c.needed
 	if changed {
+		c.needed = false
 		close(c.changed)
 		c.changed = make(chan struct{})
+	} else if lost(n, before, c.current, err, c.Now()) {
+		c.needed = true
 	}
+	turned := c.Needed != nil && needed != c.needed
 	c.mu.Unlock()
+	if turned {
+		go c.Needed()
+	}
 	if changed {
 		go c.Arrived(!before.Access.IsZero()) // whoever waits for the token does not wait for what else its arrival does
 	}
@@ -223,12 +233,6 @@ func (c *Cache) outdated(n Need, asked, t credential.Token, now time.Time) bool 
 	}
 	older := !c.current.Access.Equal(asked.Access) && t.Obtained.Before(c.current.Obtained)
 	return older || t.Access.Equal(c.refused)
-}
-
-// signedOut reports whether an error says that there is no right to the present token any more. Others leave it in use: an
-// authorization server that cannot be reached, or a sign-in that has ended, says nothing about the tokens it has given.
-func signedOut(kind credential.Kind) bool {
-	return kind == credential.NotFound || kind == credential.NoSignIn || kind == credential.NotApproved
 }
 
 // schedule says when the next question without need may be. The caller holds mu.
@@ -319,16 +323,4 @@ func (c *Cache) Forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.current, c.unneeded, c.refusals = credential.Token{}, false, refusals{}
-}
-
-// NeedsSignIn reports whether a sign-in cures err.
-func NeedsSignIn(err error) bool {
-	if err == nil {
-		return false
-	}
-	switch credential.KindOf(err) {
-	case credential.NotFound, credential.NoSignIn, credential.NotApproved, credential.SignInDead, credential.StepUp, credential.Prompting:
-		return true
-	}
-	return false
 }

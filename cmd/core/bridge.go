@@ -37,6 +37,8 @@ type bridgeCmd struct {
 	Tenant           string         `help:"Entra ID tenant of the machine identity." placeholder:"TENANT"`
 	Identity         string         `help:"Use a machine identity: secret, certificate, workload, github, pipelines, managed or client-credentials." placeholder:"KIND"`
 	SignInWait       *time.Duration `name:"sign-in-wait" help:"How long requests wait for a sign-in; 0: not at all." placeholder:"5m"`
+	StartWait        *time.Duration `name:"start-wait" help:"How long the host waits for the server at its start, before the bridge answers in its place." placeholder:"1s"`
+	Strict           bool           `help:"Fail at the start where the server cannot be used, as always in CI."`
 	LogFile          string         `name:"log-file" help:"Log file; one line for each event." placeholder:"FILE"`
 }
 
@@ -80,7 +82,7 @@ func (c bridgeCmd) Run(ctx context.Context, s streams) error {
 	}
 	b := bridge.Config{
 		URL: server, Name: c.displayName(w, server), Client: w.client, Headers: headers, In: s.in, Out: s.out,
-		Log: w.trace, Hint: c.hint, SignInWait: c.signInWait(),
+		Log: w.trace, Hint: c.hint, SignInWait: c.signInWait(), StartWait: c.startWait(),
 	}
 	if err := c.authorize(&b, w, s, server); err != nil {
 		return err
@@ -132,6 +134,9 @@ func (c bridgeCmd) check() (string, error) {
 	if c.SignInWait != nil && *c.SignInWait < 0 {
 		return "", credential.Fail(credential.Usage, "--sign-in-wait must not be negative", nil)
 	}
+	if c.StartWait != nil && *c.StartWait <= 0 {
+		return "", credential.Fail(credential.Usage, "--start-wait must be positive; --strict has the start wait for the server", nil)
+	}
 	shared := call.Flags{Account: c.Account, Identity: c.Identity, Scope: c.Scope}
 	if err := shared.Check(); err != nil {
 		return "", err
@@ -177,6 +182,16 @@ func (c bridgeCmd) authorize(b *bridge.Config, w *wiring, s streams, server stri
 	q := machineFlags{ClientID: c.ClientID, Identity: c.Identity, Tenant: c.Tenant, Scope: c.Scope}.query(credential.Query{URL: server, Account: c.Account})
 	c.overlay(w, server)
 	b.Tokens = credentials.NewTokens(w.account(q), w.configStamp)
+	if on := w.config.Remember; b.StartWait > 0 && (on == nil || *on) {
+		b.Memory = &credentials.Memory{Open: func() (credentials.Account, error) {
+			other, err := wire(c.common, s)
+			if err != nil {
+				return credentials.Account{}, err
+			}
+			c.overlay(other, server)
+			return other.account(q), nil
+		}}
+	}
 	if !w.prompt("", server) {
 		return nil
 	}
@@ -188,8 +203,11 @@ func (c bridgeCmd) authorize(b *bridge.Config, w *wiring, s streams, server stri
 	c.overlay(other, server)
 	b.Interactive = &credentials.SignIns{
 		Account: other.account(q), BrowserSeen: func() bool { return browser.Reachable(osGetenv) },
-		Person: func(show signin.Show) helper.Person {
-			return &hostPerson{person: other.person(source.Browser, true), show: show}
+		Person: func(way signin.Way) helper.Person {
+			if way.Code != nil {
+				return &codePerson{person: other.person(source.Device, true), show: way.Code}
+			}
+			return &hostPerson{person: other.person(source.Browser, true), show: way.Show}
 		},
 	}
 	return nil

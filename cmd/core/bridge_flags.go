@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/browser"
 )
 
 // proxySchemes are those that net/http speaks.
@@ -45,4 +46,16 @@ func (c bridgeCmd) signInWait() time.Duration {
 		return -1
 	}
 	return *c.SignInWait
+}
+
+// startWait is how long the host's first request waits, in the words of bridge.Config: for the server where nobody could
+// repair what is wrong, and a missing tool must be seen.
+func (c bridgeCmd) startWait() time.Duration {
+	switch {
+	case c.Strict || browser.CI(osGetenv):
+		return 0
+	case c.StartWait == nil:
+		return credential.BridgeStart
+	}
+	return *c.StartWait
 }

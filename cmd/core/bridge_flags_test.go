@@ -31,7 +31,7 @@ func bridgeHints(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{})
 	home := homeDir(t)
 	other := filepath.Join(home, "other")
-	b := startBridge(t, bin, home, nil, w.ServerURL(), "--account", "work", "--client-id", fakeworld.PublicClient, "--scope", "mcp:write", "--home", other)
+	b := startBridge(t, bin, home, nil, w.ServerURL(), "--account", "work", "--client-id", fakeworld.PublicClient, "--scope", "mcp:write", "--home", other, "--strict")
 	b.hello("{}")
 	command := advised(t, b.next())
 	want := []string{"login", w.ServerURL(), "--account", "work", "--client-id", fakeworld.PublicClient, "--scope", "mcp:write", "--home", other, "--no-browser"}
@@ -53,7 +53,7 @@ func bridgeStepsUp(t *testing.T, bin string) {
 	w.Set(func(k *fakeworld.Behaviour) {
 		k.RequireScopes, k.ChallengeScopes = []string{"mcp:admin"}, []string{"mcp:admin"}
 	})
-	b := startBridge(t, bin, home, nil, w.ServerURL())
+	b := startBridge(t, bin, home, nil, w.ServerURL(), "--strict")
 	b.hello("{}")
 	command := advised(t, b.next())
 	if want := "login " + w.ServerURL() + " --scope mcp:admin --no-browser"; strings.Join(command, " ") != want && runtime.GOOS == "linux" {

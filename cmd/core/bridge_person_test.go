@@ -99,12 +99,12 @@ func bridgeAhead(t *testing.T, bin string) {
 func bridgeDeclined(t *testing.T, bin string) {
 	w := world(t, fakeworld.Options{})
 	home := homeDir(t)
-	b := startBridge(t, bin, home, nil, w.ServerURL())
+	b := startBridge(t, bin, home, nil, w.ServerURL(), "--strict")
 	b.hello(elicits)
 	b.send(fmt.Sprintf(`{"jsonrpc":"2.0","id":%q,"result":{"action":"decline"}}`, b.elicited().ID))
 	b.fails(w.ServerURL(), "declined")
 	b.end()
-	b = startBridge(t, bin, home, nil, w.ServerURL())
+	b = startBridge(t, bin, home, nil, w.ServerURL(), "--strict")
 	for _, why := range []string{"was offered less than 10m0s ago", ""} {
 		b.hello(elicits)
 		b.fails(w.ServerURL(), why)
@@ -124,7 +124,7 @@ func bridgeDenied(t *testing.T, bin string) {
 	w.Set(func(k *fakeworld.Behaviour) { k.Deny = "access_denied" })
 	home, env := homeDir(t), []string{"BROWSER=" + filepath.Join(bin, "fakebrowser"+suffix())}
 	for _, why := range []string{"access was denied", "was offered less than 10m0s ago"} {
-		b := startBridge(t, bin, home, env, w.ServerURL())
+		b := startBridge(t, bin, home, env, w.ServerURL(), "--strict")
 		b.hello("{}")
 		b.fails(w.ServerURL(), why)
 		b.end()

@@ -289,7 +289,7 @@ func bridgeNetwork(t *testing.T, bin string) {
 	if err := os.WriteFile(ca, w.CertPEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b := startBridge(t, bin, home, nil, w.ServerURL(), "--ca-file", ca)
+	b := startBridge(t, bin, home, nil, w.ServerURL(), "--ca-file", ca, "--strict")
 	b.hello("{}")
 	if r := b.next(); r.Error == nil || r.Error.Code != -32010 || !strings.Contains(r.Error.Message, "mcp-credential login "+w.ServerURL()) {
 		t.Errorf("%+v", r)

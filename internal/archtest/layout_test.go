@@ -53,9 +53,10 @@ var layout = map[string][]string{
 	"bridge/token":       {"credential", "discovery", "internal/wait", "golang.org/x/sync/singleflight"},
 	"bridge/signin":      {"bridge/jsonrpc", "bridge/token", "credential", "internal/wait"},
 	"bridge/streamable":  {"bridge/jsonrpc", "bridge/token", "credential", "discovery", "internal/wait", "internal/webclient", "golang.org/x/sync/singleflight"},
+	"bridge/standin":     {"bridge/jsonrpc"},
 	"bridge/stdio":       {sys},
 	"bridge/credentials": {"bridge/signin", "bridge/token", "credential", "helper"},
-	"bridge":             {"bridge/jsonrpc", "bridge/signin", "bridge/streamable", "bridge/token", "credential", "internal/wait"},
+	"bridge":             {"bridge/jsonrpc", "bridge/signin", "bridge/standin", "bridge/streamable", "bridge/token", "credential", "internal/wait"},
 	"cmd/core": {
 		"bridge", "bridge/credentials", "bridge/signin", "bridge/stdio", "cache", "cache/keychain", "cmd/call", "config", "credential",
 		"discovery", "helper", "internal/wait", "internal/browser", "internal/busguard", "internal/detach", "internal/home",
