@@ -25,7 +25,7 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 FUZZTIME  ?= 5s
 RUNS      ?= 200
 
-.PHONY: all help build install uninstall demo test integration check format vet cross bench fuzz clean
+.PHONY: all help build install uninstall demo test integration hosts check format vet cross bench fuzz clean
 
 all: build
 
@@ -55,6 +55,9 @@ integration: build ## the same product against real components
 	@sh scripts/integration/install.sh --check
 	sh scripts/integration/run.sh
 
+hosts: ## the bridge and the token command in real MCP hosts
+	$(GO) test -count 1 -tags hosts -timeout 15m -parallel 3 ./integration/hosts
+
 check: format vet cross ## format, vet and cross builds for every platform
 
 format: ## fails where gofmt would change something
@@ -63,7 +66,7 @@ format: ## fails where gofmt would change something
 vet: ## go vet for every platform
 	@for platform in $(PLATFORMS); do \
 		echo "vet $$platform"; \
-		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) vet -trimpath -tags integration ./... || exit 1; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) vet -trimpath -tags integration,hosts ./... || exit 1; \
 	done
 ifeq ($(OS),darwin)
 	CGO_ENABLED=1 $(GO) vet ./...

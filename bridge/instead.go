@@ -149,12 +149,20 @@ func (b *bridge) personNeeded() {
 	}
 }
 
-// watchInterval is how often it is looked whether somebody has signed in, here or elsewhere.
-const watchInterval = time.Second
+// How often it is looked whether somebody has signed in, here or elsewhere: at first, and once that has taken long.
+const (
+	watchFirst = time.Second
+	watchLater = 5 * time.Second
+	watchLong  = 5 * time.Minute
+)
 
 // watchSignIn looks for a token until there is one.
 func (b *bridge) watchSignIn(ctx context.Context) {
-	for b.needed() && wait.Sleep(ctx, watchInterval) == nil {
+	pause := watchFirst
+	for began := time.Now(); b.needed() && wait.Sleep(ctx, pause) == nil; {
 		_, _ = b.tokens.Ask(ctx, token.Need{})
+		if time.Since(began) > watchLong {
+			pause = watchLater
+		}
 	}
 }

@@ -27,13 +27,14 @@ func (b start) serve() {
 	sent := make(chan error, 1)
 	go func() { sent <- b.client.Send(call) }()
 	err := error(credential.Fail(credential.Network, "the server has not answered in "+b.StartWait.String(), nil))
-	timer := time.NewTimer(b.StartWait/2 - time.Since(began))
+	end := began.Add(b.StartWait - min(b.StartWait/10, answerTime))
+	timer := time.NewTimer(time.Until(end) / 2)
 	defer timer.Stop()
 	select {
 	case err = <-sent:
 	case <-timer.C:
 		go b.memory.recall()
-		timer.Reset(b.StartWait - time.Since(began))
+		timer.Reset(time.Until(end))
 		select {
 		case err = <-sent:
 		case <-timer.C:
@@ -46,13 +47,16 @@ func (b start) serve() {
 	if err == nil {
 		err = credential.Fail(credential.Network, noResponse, nil)
 	}
-	b.memory.recallWithin(max(b.StartWait-time.Since(began), recallLeast))
+	b.memory.recallWithin(max(time.Until(end), recallLeast))
 	if !call.Claim() {
 		return // the server was a little late, or the host has cancelled it
 	}
 	b.Log(call.String() + ": answered in place of the server: " + err.Error())
 	b.standFor(err)
 }
+
+// answerTime is what is left of StartWait for the answer itself.
+const answerTime = 50 * time.Millisecond
 
 // recallLeast is what a start waits for what is remembered of the server, though its time is over.
 const recallLeast = 50 * time.Millisecond

@@ -69,6 +69,7 @@ var layout = map[string][]string{
 	"cmd/script":                       {},
 	"docs":                             {},
 	"integration":                      {},
+	"integration/hosts":                {},
 	"internal/archtest":                {},
 	"internal/testsupport":             {sys},
 	"internal/fakeworld":               {"credential", "internal/webclient"},

@@ -48,9 +48,11 @@ func Start(o Options) (*World, error) {
 	w.issuer = w.scheme() + listeners[0].Addr().String() + o.IssuerPath
 	w.origin = w.scheme() + listeners[1].Addr().String()
 	w.control = "http://" + listeners[2].Addr().String()
-	w.serve(w.secure(listeners[0]), w.authorizationRoutes())
-	w.serve(w.secure(listeners[1]), w.resourceRoutes())
-	w.serve(listeners[2], w.controlRoutes())
+	w.servers = []*http.Server{
+		authorizationServer: start(w.secure(listeners[0]), w.authorizationRoutes()),
+		protectedServers:    start(w.secure(listeners[1]), w.resourceRoutes()),
+		2:                   start(listeners[2], w.controlRoutes()),
+	}
 	return w, nil
 }
 
@@ -90,10 +92,10 @@ func (w *World) secure(l net.Listener) net.Listener {
 	return l
 }
 
-func (w *World) serve(l net.Listener, h http.Handler) {
+func start(l net.Listener, h http.Handler) *http.Server {
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0)}
-	w.servers = append(w.servers, s)
 	go func() { _ = s.Serve(l) }()
+	return s
 }
 
 // CertPEM is what a client has to trust with Options.TLS; nil without it.
@@ -104,6 +106,8 @@ func (w *World) Close() error {
 	var errs []error
 	w.once.Do(func() {
 		close(w.closed)
+		w.mu.Lock()
+		defer w.mu.Unlock()
 		for _, s := range w.servers {
 			errs = append(errs, s.Close())
 		}
