@@ -93,23 +93,26 @@ type bridge struct {
 func newBridge(ctx context.Context, c Config) *bridge {
 	b := &bridge{Config: c, ctx: ctx, out: jsonrpc.NewWriter(c.Out), order: newOrder()}
 	b.host = signin.NewHost(b.out)
-	b.prompter = signin.NewPrompter(ctx, signin.Config{
+	prompter := signin.Config{
 		Interactive: c.Interactive, Host: b.host, Server: c.URL, Name: c.Name, Wait: c.SignInWait, Hint: c.Hint, Log: c.Log, Now: c.Now,
-	})
-	tokens := token.Config{Source: c.Tokens, Now: c.Now, Retry: c.Retry, Arrived: b.arrived, Last: b.prompter.Offer}
+	}
+	tokens := token.Config{
+		Source: c.Tokens, Now: c.Now, Retry: c.Retry, Arrived: b.arrived, Last: func(t credential.Token) { b.prompter.Offer(t) },
+	}
 	client := streamable.Config{
-		URL: c.URL, HTTP: c.Client, Headers: c.Headers, Token: b.prompter.Token, Out: b.out, Limit: b.limit(),
+		URL: c.URL, HTTP: c.Client, Headers: c.Headers, Out: b.out, Limit: b.limit(),
 		Ready: b.host.Initialized, Log: c.Log, Now: c.Now,
 		Retry: c.Retry, MaxRetryAfter: c.MaxRetryAfter, Handshake: c.Handshake, Shutdown: c.Shutdown,
 	}
 	if c.StartWait > 0 {
 		b.standIn, b.connection = standin.New(c.Name), newConnection()
 		b.memory = newMemory(ctx, c.Memory, b.standIn, c.Log)
-		tokens.Needed = b.personNeeded
+		tokens.Needed, prompter.HostReady = b.personNeeded, credential.HTTPMetadata
 		client.Learn, client.Renewed = b.memory.learn, func() { b.compare(ctx) }
 	}
 	b.tokens = token.NewCache(ctx, tokens)
-	b.prompter.Tokens, client.Tokens = b.tokens, b.tokens
+	b.prompter = signin.NewPrompter(ctx, prompter)
+	b.prompter.Tokens, client.Tokens, client.Token = b.tokens, b.tokens, b.prompter.Token
 	b.client = streamable.New(ctx, client)
 	return b
 }

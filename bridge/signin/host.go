@@ -8,8 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/mcp-credential/mcp-credential/bridge/jsonrpc"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
 
 // Host is the MCP host as a way to a person: it shows addresses (URL mode elicitation) and log messages.
@@ -19,29 +21,52 @@ type Host struct {
 
 	mu       sync.Mutex
 	elicits  bool
-	ready    bool   // the host has finished the handshake
-	level    string // the least severe log message that the host wants; empty: any
+	ready    chan struct{} // closed when the host has finished the handshake
+	level    string        // the least severe log message that the host wants; empty: any
 	requests int
 	pending  map[string]chan jsonrpc.Message
 }
 
 // NewHost returns a Host that reads what is written to out.
 func NewHost(out *jsonrpc.Writer) *Host {
-	return &Host{out: out, prefix: "mcp-credential-" + rand.Text() + "-", pending: map[string]chan jsonrpc.Message{}}
+	return &Host{out: out, prefix: "mcp-credential-" + rand.Text() + "-", pending: map[string]chan jsonrpc.Message{}, ready: make(chan struct{})}
 }
 
 // Initialize notes what the host says of itself as it begins the handshake.
 func (h *Host) Initialize(params jsonrpc.Object) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.elicits, h.ready = params.Get("capabilities", "elicitation", "url") != nil, false
+	h.elicits = params.Get("capabilities", "elicitation", "url") != nil
+	if h.isReady() {
+		h.ready = make(chan struct{})
+	}
 }
 
 // Initialized notes that the handshake is over: before, a server should not ask the host (MCP lifecycle, "Initialization").
 func (h *Host) Initialized() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.ready = true
+	if !h.isReady() {
+		close(h.ready)
+	}
+}
+
+// isReady reports whether the handshake is over. The caller holds mu.
+func (h *Host) isReady() bool {
+	select {
+	case <-h.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// awaitReady waits until the handshake is over, no longer than that.
+func (h *Host) awaitReady(ctx context.Context, most time.Duration) {
+	h.mu.Lock()
+	ready := h.ready
+	h.mu.Unlock()
+	_ = wait.For(ctx, ready, most)
 }
 
 // SetLevel notes the host's logging/setLevel.
@@ -55,7 +80,7 @@ func (h *Host) SetLevel(level string) {
 func (h *Host) canElicit() (able, ready bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.elicits, h.ready
+	return h.elicits, h.isReady()
 }
 
 // levels are those of MCP's logging, the least severe first.
@@ -64,7 +89,7 @@ var levels = []string{"debug", "info", "notice", "warning", "error", "critical",
 // Notify says something as an MCP log message, once the host may get some and at a level that it wants.
 func (h *Host) Notify(level, text string) {
 	h.mu.Lock()
-	wanted := h.ready && slices.Index(levels, level) >= slices.Index(levels, h.level)
+	wanted := h.isReady() && slices.Index(levels, level) >= slices.Index(levels, h.level)
 	h.mu.Unlock()
 	if wanted {
 		h.out.Send(jsonrpc.NewNotification("notifications/message", struct {

@@ -54,6 +54,7 @@ type Config struct {
 	Server      string             // its URL
 	Name        string             // what a person calls it
 	Wait        time.Duration      // how long requests wait for a person; negative: they do not
+	HostReady   time.Duration      // how long a question to the host waits for the end of the handshake; 0: the handshake waits for the person
 	Hint        func(error) string // what to do about an error; "" where there is nothing to say
 	Log         func(string)
 	Now         func() time.Time
@@ -263,6 +264,9 @@ func (p *Prompter) Finish(most time.Duration) {
 func (p *Prompter) signIn(ctx context.Context, n token.Need, a *attempt, again bool) error {
 	able, ready := p.Host.canElicit()
 	reachable := p.Interactive.Reachable()
+	if able && !ready && !reachable {
+		p.Host.awaitReady(ctx, p.HostReady)
+	}
 	switch {
 	case able && (ready || !reachable):
 		p.Log("sign-in: offered by the host")
