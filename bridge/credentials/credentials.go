@@ -73,9 +73,34 @@ func (t *Tokens) fromCache(n token.Need, broken error) (credential.Token, error)
 	return hit.Token, nil
 }
 
-// SignIns is a signin.Interactive.
+// Lazy makes an Account when it is first needed, which most bridges never do, and keeps its configuration up to date.
+type Lazy struct {
+	Open func() (Account, error)
+
+	mu      sync.Mutex
+	account *Account
+}
+
+// use calls do with the account, one goroutine at a time.
+func (l *Lazy) use(do func(Account) error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.account == nil {
+		a, err := l.Open()
+		if err != nil {
+			return err
+		}
+		l.account = &a
+	}
+	if err := l.account.Reload(); err != nil {
+		return err
+	}
+	return do(*l.account)
+}
+
+// SignIns is a signin.Interactive, with an account of its own: a sign-in takes minutes, in which tokens are asked for.
 type SignIns struct {
-	Account
+	Lazy
 	BrowserSeen func() bool                      // whether a browser that opens on this machine is seen by somebody
 	Person      func(w signin.Way) helper.Person // who is reached that way, and not by a browser of this machine
 }
@@ -86,44 +111,38 @@ func (s *SignIns) Reachable() bool { return s.BrowserSeen() }
 // SignIn is signin.Interactive. In the browser it happens in a process of its own, so that a host which loses its patience
 // and ends the bridge does not end the sign-in; what is shown any other way comes from this process.
 func (s *SignIns) SignIn(ctx context.Context, n token.Need, w signin.Way) error {
-	if err := s.Reload(); err != nil {
-		return err
-	}
-	ask := helper.Ask{Prompt: s.Prompt(), Join: true, Again: w.Again, Wait: credential.SignInTotal}
-	if w.Show != nil || w.Code != nil {
-		err := s.here(ctx, n, ask, w)
-		if !errors.Is(err, signin.ErrNotShown) || !s.Reachable() {
-			return err
+	return s.use(func(a Account) error {
+		ask := helper.Ask{Prompt: a.Prompt(), Join: true, Again: w.Again, Wait: credential.SignInTotal}
+		if w.Show != nil || w.Code != nil {
+			err := s.here(ctx, a, n, ask, w)
+			if !errors.Is(err, signin.ErrNotShown) || !s.Reachable() {
+				return err
+			}
 		}
-	}
-	_, err := s.ask(ctx, n, ask)
-	return err
+		_, err := a.ask(ctx, n, ask)
+		return err
+	})
 }
 
 // here signs in from this process.
-func (s *SignIns) here(ctx context.Context, n token.Need, ask helper.Ask, w signin.Way) error {
-	h := s.Helper
+func (s *SignIns) here(ctx context.Context, a Account, n token.Need, ask helper.Ask, w signin.Way) error {
+	h := a.Helper
 	person, reachable := h.Person, h.Reachable
 	defer func() { h.Person, h.Reachable = person, reachable }()
 	h.Person = func() helper.Person { return s.Person(w) }
 	h.Reachable = func() bool { return true }
 	ask.Terminal, ask.Fleeting = true, true
-	_, err := s.ask(ctx, n, ask)
+	_, err := a.ask(ctx, n, ask)
 	return err
 }
 
-// Memory is a bridge.Memory, sealed under the data key of the sign-in. Its Account is made when it is first needed: a keychain
-// that it waits for must hold up nobody who asks for a token.
-type Memory struct {
-	Open func() (Account, error)
-
-	mu      sync.Mutex
-	account *Account
-}
+// Memory is a bridge.Memory, sealed under the data key of the sign-in. It has an account of its own: a keychain that it waits
+// for must hold up nobody who asks for a token.
+type Memory struct{ Lazy }
 
 // Recall is bridge.Memory.
 func (m *Memory) Recall(ctx context.Context) (kept []byte, err error) {
-	err = m.with(func(a Account) error {
+	err = m.use(func(a Account) error {
 		kept, err = helper.Memories{Helper: a.Helper}.Recall(ctx, a.Query)
 		return err
 	})
@@ -132,21 +151,5 @@ func (m *Memory) Recall(ctx context.Context) (kept []byte, err error) {
 
 // Remember is bridge.Memory.
 func (m *Memory) Remember(ctx context.Context, update func(old []byte) []byte) error {
-	return m.with(func(a Account) error { return helper.Memories{Helper: a.Helper}.Remember(ctx, a.Query, update) })
-}
-
-func (m *Memory) with(do func(Account) error) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.account == nil {
-		a, err := m.Open()
-		if err != nil {
-			return err
-		}
-		m.account = &a
-	}
-	if err := m.account.Reload(); err != nil {
-		return err
-	}
-	return do(*m.account)
+	return m.use(func(a Account) error { return helper.Memories{Helper: a.Helper}.Remember(ctx, a.Query, update) })
 }

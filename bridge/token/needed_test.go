@@ -9,7 +9,9 @@ import (
 	"github.com/mcp-credential/mcp-credential/discovery"
 )
 
-func failure(kind credential.Kind) error { return &credential.Error{Kind: kind, Text: "as the test wishes"} }
+func failure(kind credential.Kind) error {
+	return &credential.Error{Kind: kind, Text: "as the test wishes"}
+}
 
 // A person is needed for what there is no token for and only a sign-in brings; not for one scope more, nor while the network
 // is away, nor for a server that is not known to need a token.

@@ -182,32 +182,36 @@ func (c bridgeCmd) authorize(b *bridge.Config, w *wiring, s streams, server stri
 	q := machineFlags{ClientID: c.ClientID, Identity: c.Identity, Tenant: c.Tenant, Scope: c.Scope}.query(credential.Query{URL: server, Account: c.Account})
 	c.overlay(w, server)
 	b.Tokens = credentials.NewTokens(w.account(q), w.configStamp)
+	another := func() (*wiring, credentials.Account, error) {
+		other, err := wire(c.common, s)
+		if err != nil {
+			return nil, credentials.Account{}, err
+		}
+		other.client = w.client
+		c.overlay(other, server)
+		return other, other.account(q), nil
+	}
 	if on := w.config.Remember; b.StartWait > 0 && (on == nil || *on) {
-		b.Memory = &credentials.Memory{Open: func() (credentials.Account, error) {
-			other, err := wire(c.common, s)
-			if err != nil {
-				return credentials.Account{}, err
-			}
-			c.overlay(other, server)
-			return other.account(q), nil
-		}}
+		b.Memory = &credentials.Memory{Lazy: credentials.Lazy{Open: func() (credentials.Account, error) {
+			_, a, err := another()
+			return a, err
+		}}}
 	}
 	if !w.prompt("", server) {
 		return nil
 	}
-	other, err := wire(c.common, s) // of its own: a sign-in takes minutes, in which tokens are asked for
-	if err != nil {
-		return err
-	}
-	other.client = w.client
-	c.overlay(other, server)
+	var people *wiring
 	b.Interactive = &credentials.SignIns{
-		Account: other.account(q), BrowserSeen: func() bool { return browser.Reachable(osGetenv) },
+		Lazy: credentials.Lazy{Open: func() (a credentials.Account, err error) {
+			people, a, err = another()
+			return a, err
+		}},
+		BrowserSeen: func() bool { return browser.Reachable(osGetenv) },
 		Person: func(way signin.Way) helper.Person {
 			if way.Code != nil {
-				return &codePerson{person: other.person(source.Device, true), show: way.Code}
+				return &codePerson{person: people.person(source.Device, true), show: way.Code}
 			}
-			return &hostPerson{person: other.person(source.Browser, true), show: way.Show}
+			return &hostPerson{person: people.person(source.Browser, true), show: way.Show}
 		},
 	}
 	return nil

@@ -55,11 +55,13 @@ func bridgeKilled(t *testing.T, bin string) {
 	for _, end := range []func(*bridged){(*bridged).kill, (*bridged).end} {
 		b := startBridge(t, bin, home, nil, w.ServerURL())
 		b.hello(elicits)
+		b.ready()
 		b.elicited()
 		end(b)
 	}
 	b := startBridge(t, bin, home, nil, w.ServerURL())
 	b.hello(elicits)
+	b.ready()
 	b.elicited()
 }
 

@@ -257,10 +257,10 @@ func bridgeElicits(t *testing.T, bin string) {
 		return r.Params.URL
 	}
 	b.hello(`{"elicitation":{"url":{}}}`)
+	b.ready()
 	if url := visit(); strings.HasPrefix(url, w.Issuer()) {
 		t.Errorf("the first sign-in began at %s, without a question of ours", url)
 	}
-	b.ready()
 	b.echo(1)
 	if r := b.next(); r.Result == nil {
 		t.Fatalf("%+v", r)
