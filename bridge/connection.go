@@ -1,11 +1,15 @@
 package bridge
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
+	"github.com/mcp-credential/mcp-credential/bridge/jsonrpc"
 	"github.com/mcp-credential/mcp-credential/bridge/streamable"
 	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -48,11 +52,18 @@ func (c *connection) began() time.Time {
 	return c.since
 }
 
-// note notes what a stateless host says of itself.
+// note notes what a stateless host says of itself, without what it says of one request.
 func (c *connection) note(meta []byte) {
+	own := map[string]json.RawMessage{}
+	for _, m := range jsonrpc.Members(meta) {
+		if strings.HasPrefix(m.Name, "io.modelcontextprotocol/") {
+			own[m.Name] = bytes.Clone(m.Value)
+		}
+	}
+	text, _ := json.Marshal(own) // valid JSON has an encoding
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.meta = meta
+	c.meta = text
 }
 
 // host returns what a stateless host says of itself, and what is closed once a host with a session has finished its side

@@ -126,17 +126,19 @@ func (b *bridge) fallback(call *streamable.Call, err error) []byte {
 	return standin.ToolResult(m.ID, call.Stateless(), b.Name+": "+b.sentence(err), true)
 }
 
-// needed reports whether somebody has to sign in before anything can be done.
-func (b *bridge) needed() bool {
-	open, err, _, _ := b.connection.state()
-	return b.tokens.PersonNeeded() || !open && token.NeedsSignIn(err)
+// needed reports whether somebody has to sign in before anything can be done, and what for.
+func (b *bridge) needed() (token.Need, bool) {
+	if open, err, need, _ := b.connection.state(); !open && token.NeedsSignIn(err) {
+		return need, true
+	}
+	return b.tokens.PersonNeeded()
 }
 
 // personNeeded takes up that somebody has to sign in, or no longer has to.
 func (b *bridge) personNeeded() {
 	b.turning.Lock()
 	defer b.turning.Unlock()
-	need := b.needed()
+	_, need := b.needed()
 	if !b.standIn.NeedSignIn(need) {
 		return
 	}
@@ -159,7 +161,10 @@ const (
 // watchSignIn looks for a token until there is one.
 func (b *bridge) watchSignIn(ctx context.Context) {
 	pause := watchFirst
-	for began := time.Now(); b.needed() && wait.Sleep(ctx, pause) == nil; {
+	for began := time.Now(); wait.Sleep(ctx, pause) == nil; {
+		if _, needed := b.needed(); !needed {
+			return
+		}
 		_, _ = b.tokens.Ask(ctx, token.Need{})
 		if time.Since(began) > watchLong {
 			pause = watchLater

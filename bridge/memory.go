@@ -79,6 +79,11 @@ func (m *memory) keep(ctx context.Context) {
 // finish keeps what is new before the bridge ends.
 func (m *memory) finish(most time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), most)
-	defer cancel()
-	m.keep(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer cancel()
+		m.keep(ctx)
+		close(done)
+	}()
+	_ = wait.For(ctx, done, most)
 }

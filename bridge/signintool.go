@@ -41,10 +41,10 @@ func (b toolCall) serve() {
 // that was said before.
 func (b toolCall) invite() (text string, failed bool) {
 	ctx := b.call.Context()
-	if !b.needed() {
+	need, needed := b.needed()
+	if !needed {
 		return b.signedIn(ctx), false
 	}
-	_, _, need, _ := b.connection.state()
 	in, err := b.prompter.Invite(ctx, need)
 	if err != nil {
 		return "The sign-in to " + b.Name + " was given up.", true

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -247,6 +248,44 @@ func TestSignInDiesInTheMiddle(t *testing.T) {
 	r.tools("a")
 	r.send(call1("2", "a"))
 	r.waitFor(result("2", "ok"))
+}
+
+// A sign-in that the tool starts is for another token than the one that the server has refused, though that has not expired.
+func TestToolAfterRefusal(t *testing.T) {
+	f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
+		return a.m.Method == "tools/call" && guarded(w, a, "t2") || served(w, a, "a")
+	})
+	var renewed atomic.Bool
+	v := &vault{give: func(n token.Need, _ int) (credential.Token, error) {
+		switch {
+		case renewed.Load():
+			return good("t2"), nil
+		case n.Refused.IsZero():
+			return good("t1"), nil
+		}
+		return credential.Token{}, &credential.Error{Kind: credential.SignInDead, Text: "the sign-in has ended", Server: "URL"}
+	}}
+	first := true
+	g := &guest{come: func(_ context.Context, n token.Need, w signin.Way) error {
+		if n.Refused.Reveal() != "t1" {
+			t.Errorf("the sign-in is for %v", n)
+		}
+		if first {
+			first = false
+			return errors.New("nobody came")
+		}
+		renewed.Store(w.Again)
+		return nil
+	}}
+	r := run(t, Config{URL: f.url(), Name: "test", StartWait: patience, Tokens: v, Interactive: g, Hint: hint})
+	r.hello("{}")
+	r.tools("a")
+	r.send(call1("1", "a"))
+	r.until(`"id":1`, `"isError":true`, "nobody came")
+	r.send(call1("2", "sign_in_to_test"))
+	r.until(`"id":2`, "all is well")
+	r.send(call1("3", "a"))
+	r.waitFor(result("3", "ok"))
 }
 
 // The tool starts one sign-in and says at once what the person has to do; called again it waits, and says how far that is.

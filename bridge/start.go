@@ -86,7 +86,7 @@ func (b start) standFor(why error) {
 
 // reason is err, or where that only says that there was no time, what is known to be in the way.
 func (b start) reason(err error) error {
-	if b.tokens.PersonNeeded() && !token.NeedsSignIn(err) {
+	if _, needed := b.tokens.PersonNeeded(); needed && !token.NeedsSignIn(err) {
 		return &credential.Error{Kind: credential.NoSignIn, Server: b.URL, Text: "nobody is signed in"}
 	}
 	return err
@@ -142,7 +142,8 @@ func (b start) connect(ctx context.Context, open func(context.Context) (token.Ne
 	}
 	b.connection.set(func() { b.connection.open, b.connection.err = true, nil })
 	b.turning.Lock()
-	b.standIn.NeedSignIn(b.needed())
+	_, needed := b.needed()
+	b.standIn.NeedSignIn(needed)
 	b.turning.Unlock()
 	b.standIn.Arrived()
 	b.Log("the server is there")

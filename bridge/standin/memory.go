@@ -127,7 +127,7 @@ func (k *knowledge) learnPage(l list, request *jsonrpc.Message, result []byte, o
 	members := jsonrpc.Members(result)
 	for _, one := range jsonrpc.Elements(members.Get(l.member)) {
 		if l != tools || k.isServers(one) {
-			got.items = append(got.items, bytes.Clone(one))
+			got.items = append(got.items, compact(one))
 		}
 	}
 	if got.next = string(members.Get("nextCursor")); got.next != "" && got.next != "null" {
@@ -140,6 +140,15 @@ func (k *knowledge) learnPage(l list, request *jsonrpc.Message, result []byte, o
 		k.seen.Lists[l.method] = []json.RawMessage{}
 	}
 	return got.items
+}
+
+// compact is a copy without the space between tokens, as it is when it comes back from memory.
+func compact(value []byte) json.RawMessage {
+	var out bytes.Buffer
+	if json.Compact(&out, value) != nil {
+		return bytes.Clone(value)
+	}
+	return out.Bytes()
 }
 
 // isServers reports whether a tool does not have the name of ours.

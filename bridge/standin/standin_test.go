@@ -217,6 +217,20 @@ func TestToolName(t *testing.T) {
 	}
 }
 
+// Space between tokens does not make another list of what comes back from memory.
+func TestSpace(t *testing.T) {
+	said := []byte("{\"tools\": [ {\"name\": \"a b\"} ]}")
+	s := New("test")
+	s.Learn(message(t, "tools/list", "{}"), said, false)
+	next := restarted(s, "test")
+	next.Initialize(initialize(t, "2025-11-25"), "")
+	next.Answer(message(t, "tools/list", "{}"), false)
+	next.Learn(message(t, "tools/list", "{}"), said, true)
+	if changed := next.Changed(); changed != nil {
+		t.Errorf("%v", changed)
+	}
+}
+
 // The tool as hosts see it is a valid one.
 func TestTool(t *testing.T) {
 	var tool struct {

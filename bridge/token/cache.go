@@ -36,7 +36,7 @@ type Config struct {
 	Retry   time.Duration          // how long Source is asked again while the network is away
 	Arrived func(replaced bool)    // there is another token than before; replaced: in place of one that served
 	Last    func(credential.Token) // only a person can bring the token after this one
-	Needed  func()                 // what PersonNeeded answers has changed; nil: nobody wants to know
+	Needed  func()                 // what PersonNeeded reports has changed; nil: nobody wants to know
 }
 
 // Cache holds the present token, so that asking for it costs nothing while it is valid, and asks once for the many who
@@ -55,7 +55,7 @@ type Cache struct {
 	unneeded  bool              // the last answer was that no token is known to be needed
 	refusals  refusals          // what new tokens have not satisfied
 	changed   chan struct{}     // closed, and made anew, when another token arrives
-	needed    bool              // see PersonNeeded
+	needed    *Need             // what only a person can answer now; nil: nothing
 }
 
 // The intervals of questions that no request waits for, and the pauses after failed ones.
@@ -183,15 +183,15 @@ func (c *Cache) question(n Need) (credential.Token, error) {
 	t = c.take(n, asked, t, err)
 	changed := err == nil && !before.Access.Equal(t.Access)
 	c.schedule(n == (Need{}), changed, before)
-	needed := c.needed
+	needed := c.needed != nil
 	if changed {
-		c.needed = false
+		c.needed = nil
 		close(c.changed)
 		c.changed = make(chan struct{})
 	} else if lost(n, before, c.current, err, c.Now()) {
-		c.needed = true
+		c.needed = &n
 	}
-	turned := c.Needed != nil && needed != c.needed
+	turned := c.Needed != nil && needed != (c.needed != nil)
 	c.mu.Unlock()
 	if turned {
 		go c.Needed()

@@ -15,11 +15,14 @@ func (c *Cache) Get(ctx context.Context, n Need) (credential.Token, error) {
 	return c.Replace(ctx, n)
 }
 
-// PersonNeeded reports whether there is no token to use, and only a person can bring one.
-func (c *Cache) PersonNeeded() bool {
+// PersonNeeded reports whether there is no token to use and only a person can bring one, and for what.
+func (c *Cache) PersonNeeded() (Need, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.needed
+	if c.needed == nil {
+		return Need{}, false
+	}
+	return *c.needed, true
 }
 
 // lost reports whether err, the answer to a question for n, says that only a person can bring a token in place of current.

@@ -70,13 +70,15 @@ func TestPersonNeeded(t *testing.T) {
 	c := NewCache(t.Context(), Config{Source: source, Now: time.Now, Arrived: func(bool) {}, Last: func(credential.Token) {}, Needed: func() { told <- struct{}{} }})
 	asked := Need{Challenge: discovery.Challenge{Scheme: "bearer"}}
 	for range 2 {
-		if _, err := c.Get(t.Context(), asked); !NeedsSignIn(err) || !c.PersonNeeded() {
-			t.Fatalf("%v, needed: %v", err, c.PersonNeeded())
+		_, err := c.Get(t.Context(), asked)
+		if n, needed := c.PersonNeeded(); !NeedsSignIn(err) || !needed || n != asked {
+			t.Fatalf("%v, needed: %v for %v", err, needed, n)
 		}
 	}
 	<-told
-	if got, err := c.Ask(t.Context(), Need{}); err != nil || got.Access.IsZero() || c.PersonNeeded() {
-		t.Fatalf("%v, needed: %v", err, c.PersonNeeded())
+	got, err := c.Ask(t.Context(), Need{})
+	if _, needed := c.PersonNeeded(); err != nil || got.Access.IsZero() || needed {
+		t.Fatalf("%v, needed: %v", err, needed)
 	}
 	<-told
 	select {

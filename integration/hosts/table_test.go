@@ -84,7 +84,7 @@ var hosts = []host{
 		},
 	},
 	{
-		name: "Claude Code", npm: "@anthropic-ai/claude-code",
+		name: "Claude Code", npm: "@anthropic-ai/claude-code-linux-" + arch(),
 		byBridge: byCommand(nil),
 		byToken: func(server string) object {
 			return object{"type": "http", "url": server, "headersHelper": bin("mcp-credential") + " get"}
@@ -109,7 +109,7 @@ var hosts = []host{
 		},
 	},
 	{
-		name: "OpenCode", npm: "opencode-ai",
+		name: "OpenCode", npm: "opencode-linux-" + arch(),
 		byBridge: func(server string) object {
 			return object{"type": "local", "command": append([]string{bin("mcp-credential")}, bridgeArgs(server)...), "timeout": 30000}
 		},
