@@ -113,6 +113,10 @@ type Helper struct {
 	Find   func(ctx context.Context, serverURL string, s Settings) (Found, error)
 	Issuer func(ctx context.Context, issuer string) (credential.Endpoints, error)
 
+	// PassphraseFile is the file that opens a store here; empty: it needs none. Sign-ins remember it for callers with less of an
+	// environment.
+	PassphraseFile func(store string) string
+
 	Launch    func(args ...string) error // starts a detached core process with these arguments
 	Attended  func(store string) bool    // this keychain opens with what a person types at this terminal: no other process can
 	Reachable func() bool                // a person can be shown a browser from here

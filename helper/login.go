@@ -198,7 +198,7 @@ func (h logins) save(ctx context.Context, kc Keychain, p Proposal, t credential.
 		return Outcome{}, err
 	}
 	si := state.SignIn{
-		ID: id, Source: found.Source, Unbound: found.Unbound, Subject: answer.Subject, Keychain: kc.Store(), Tier: kc.Tier(), ClientID: answer.ClientID, Registered: registered,
+		ID: id, Source: found.Source, Unbound: found.Unbound, Subject: answer.Subject, Keychain: kc.Store(), Tier: kc.Tier(), PassphraseFile: h.PassphraseFile(kc.Store()), ClientID: answer.ClientID, Registered: registered,
 		AuthMethod: answer.AuthMethod, Account: p.Account, User: answer.User, Resource: bound, Endpoints: t.Endpoints,
 		Requested: t.Scopes, Granted: answer.Token.Scopes, NoRefresh: answer.Grant.RefreshToken.IsZero(),
 		Created: h.Now(), RefreshExpires: answer.RefreshExpires,

@@ -112,7 +112,7 @@ func (h imports) storeGrant(ctx context.Context, g Import, refreshable bool) err
 	scopes := credential.JoinScopes(g.Query.Scopes, nil)
 	id := credential.SignInID(g.Issuer, g.ClientID, g.Query.Account, g.Query.URL)
 	si := state.SignIn{
-		ID: id, Source: source, Keychain: kc.Store(), Tier: kc.Tier(), ClientID: g.ClientID, AuthMethod: "none",
+		ID: id, Source: source, Keychain: kc.Store(), Tier: kc.Tier(), PassphraseFile: h.PassphraseFile(kc.Store()), ClientID: g.ClientID, AuthMethod: "none",
 		Account: g.Query.Account, Endpoints: credential.Endpoints{Issuer: g.Issuer}, Requested: scopes, Granted: scopes,
 		NoRefresh: !refreshable, Created: h.Now(), RefreshObtained: h.Now(),
 	}

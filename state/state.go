@@ -60,8 +60,9 @@ func (s Server) Account(label string) (Account, bool) {
 type SignIn struct {
 	ID              string                 `json:"id"`
 	Source          string                 `json:"source"`
-	Keychain        string                 `json:"keychain"` // machine name of the keychain that holds the secret half
-	Tier            string                 `json:"tier"`     // what that keychain is called
+	Keychain        string                 `json:"keychain"`                  // machine name of the keychain that holds the secret half
+	Tier            string                 `json:"tier"`                      // what that keychain is called
+	PassphraseFile  string                 `json:"passphrase_file,omitempty"` // that opened it when the sign-in was made, where it has one
 	ClientID        string                 `json:"client_id"`
 	Registered      bool                   `json:"registered,omitempty"` // the client was registered dynamically
 	AuthMethod      string                 `json:"auth_method"`

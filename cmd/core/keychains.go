@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/mcp-credential/mcp-credential/cache/keychain"
@@ -43,11 +44,33 @@ func (w *wiring) keychain(ctx context.Context, store string) (helper.Keychain, e
 	return kc, nil
 }
 
+// passphraseFile is the file that opens the encrypted file of this home: by the environment, else the configuration, else as
+// it was when somebody signed in.
 func (w *wiring) passphraseFile() string {
-	if path := osGetenv("MCPCRED_PASSPHRASE_FILE"); path != "" {
-		return path
+	return cmp.Or(osGetenv("MCPCRED_PASSPHRASE_FILE"), w.config.PassphraseFile, w.recordedPassphraseFile())
+}
+
+// recordedPassphraseFile is what the sign-ins say that are kept in the encrypted file. A home has one.
+func (w *wiring) recordedPassphraseFile() string {
+	all, _ := w.helper.Records.SignIns()
+	for _, si := range all {
+		if si.PassphraseFile != "" {
+			return si.PassphraseFile
+		}
 	}
-	return w.config.PassphraseFile
+	return ""
+}
+
+// passphraseFileOf is helper.Helper.PassphraseFile.
+func (w *wiring) passphraseFileOf(store string) string {
+	path := w.passphraseFile()
+	if store != keychain.File || path == "" {
+		return ""
+	}
+	if full, err := filepath.Abs(path); err == nil {
+		return full
+	}
+	return path
 }
 
 // allowAsking says that a person has just typed this command, and so is there to be asked; in CI nobody is.

@@ -59,6 +59,9 @@ func (c loginCmd) Run(ctx context.Context, s streams) error {
 		return withServer(url, c.Account, err)
 	}
 	call.Say(s.err, outcome(out))
+	if text := unseen(osGetenv); text != "" {
+		call.Say(s.err, text)
+	}
 	return nil
 }
 

@@ -58,9 +58,10 @@ func wire(c common, s streams) (*wiring, error) {
 		Settings: w.settings,
 		Config:   func() (size, mtime int64) { return w.stamp.size, w.stamp.mtime },
 		// secrets
-		Keychain:     w.keychain,
-		KeychainKeys: runtime.GOOS == "darwin",
-		Attended:     w.attended,
+		Keychain:       w.keychain,
+		KeychainKeys:   runtime.GOOS == "darwin",
+		Attended:       w.attended,
+		PassphraseFile: w.passphraseFileOf,
 		// authorization servers
 		Find:    sources{w}.find,
 		Issuer:  sources{w}.issuer,
