@@ -32,6 +32,7 @@ type commands struct {
 	Login   loginCmd   `cmd:"" help:"Sign in to a server."`
 	Logout  logoutCmd  `cmd:"" help:"Sign out of a server."`
 	Bridge  bridgeCmd  `cmd:"" help:"Connect a host over stdio to a remote MCP server."`
+	Setup   setupCmd   `cmd:"" help:"Put the bridge into the configuration of MCP hosts."`
 	Status  statusCmd  `cmd:"" help:"Show servers, sign-ins, expiry and the last error."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 	Refresh refreshCmd `cmd:"" hidden:""`
@@ -74,7 +75,7 @@ func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.
 		return report(stderr, "bridge", call.Login{}, c.Run(ctx, s))
 	}
 	parser, err := kong.New(model(args), kong.PostBuild(hideUnusedFlags), kong.Name(call.Program), kong.Description(about), kong.Writers(stdout, stderr),
-		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.UsageOnError(), kong.Vars{"hosts": hostNames()}, kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.Exit(func(code int) { panic(exited(code)) }))
 	if err != nil {
 		return call.Report(stderr, credential.Fail(credential.Internal, "the command line is broken", err))

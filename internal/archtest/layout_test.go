@@ -49,6 +49,8 @@ var layout = map[string][]string{
 		"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public",
 		"internal/datakey", "software.sslmate.com/src/go-pkcs12",
 	},
+	"host":               {"credential", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable", "github.com/tailscale/hujson"},
+	"host/change":        {"host", "internal/atomicfile"},
 	"bridge/jsonrpc":     {"github.com/go-json-experiment/json/jsontext"},
 	"bridge/token":       {"credential", "discovery", "internal/wait", "golang.org/x/sync/singleflight"},
 	"bridge/signin":      {"bridge/jsonrpc", "bridge/token", "credential", "internal/wait"},
@@ -59,9 +61,9 @@ var layout = map[string][]string{
 	"bridge":             {"bridge/jsonrpc", "bridge/signin", "bridge/standin", "bridge/streamable", "bridge/token", "credential", "internal/wait"},
 	"cmd/core": {
 		"bridge", "bridge/credentials", "bridge/signin", "bridge/stdio", "cache", "cache/keychain", "cmd/call", "config", "credential",
-		"discovery", "helper", "internal/wait", "internal/browser", "internal/busguard", "internal/detach", "internal/home",
+		"discovery", "helper", "host", "host/change", "internal/wait", "internal/browser", "internal/busguard", "internal/detach", "internal/home",
 		"internal/loopback", "internal/microsoft", "internal/webclient", "source", "source/entra", "source/oauth", "state",
-		"github.com/alecthomas/kong", "golang.org/x/term",
+		"github.com/alecthomas/kong", "github.com/rogpeppe/go-internal/diff", "golang.org/x/term",
 	},
 	"cmd/mcp-credential-core": {"cmd/core"},
 
@@ -97,7 +99,11 @@ var sdks = map[string][]string{
 	"github.com/godbus/dbus/v5":                                                       {"cache/keychain"},
 	"github.com/modelcontextprotocol/go-sdk/mcp":                                      {"bridge", "internal/fakeworld/mcpserver"},
 	"github.com/modelcontextprotocol/go-sdk/oauthex":                                  {"discovery"},
-	"github.com/pelletier/go-toml/v2":                                                 {"config"},
+	"github.com/pelletier/go-toml/v2":                                                 {"config", "host"},
+	"github.com/pelletier/go-toml/v2/unstable":                                        {"host"},
+	"github.com/rogpeppe/go-internal/diff":                                            {"cmd/core"},
+	"github.com/rogpeppe/go-internal/txtar":                                           {"host"},
+	"github.com/tailscale/hujson":                                                     {"host"},
 	"github.com/rogpeppe/go-internal/testscript":                                      {"cmd/script"},
 	"golang.org/x/term":                                                               {"cmd/core"},
 }
