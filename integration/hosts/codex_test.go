@@ -37,21 +37,14 @@ func codexProgram(t *testing.T) string {
 	return found[0]
 }
 
-// codexByBridge and codexByToken are the entry of a server in Codex's configuration.
-func codexByBridge(server string) string {
-	return fmt.Sprintf("command = %q\nargs = [\"bridge\", %q, \"--name\", \"demo\"]\nstartup_timeout_sec = 60\n", bin("mcp-credential"), server)
-}
-
-func codexByToken(server string) string {
-	return fmt.Sprintf("url = %q\nhttp_headers_helper = %q\n", server, bin("mcp-credential")+" get --output headers "+server)
-}
-
-// startCodex starts it with a thread, and returns how long that and the start of the server took.
-func startCodex(t *testing.T, p *place, entry string) (*codex, time.Duration) {
+// startCodex starts it with a server that setup has wired, and with a thread, and returns how long that and the start of the
+// server took.
+func startCodex(t *testing.T, p *place, flags ...string) (*codex, time.Duration) {
 	t.Helper()
-	p.write("codex/config.toml", "[mcp_servers.demo]\n"+entry)
+	p.write(".codex/config.toml", fmt.Sprintf("[mcp_servers.demo]\nurl = %q\n", p.world.ServerURL()))
+	p.setup("codex", flags...)
 	ctx, cancel := context.WithTimeout(t.Context(), total)
-	c := p.command(ctx, []string{"CODEX_HOME=" + p.path("codex"), "OPENAI_API_KEY=x"}, codexProgram(t), "app-server")
+	c := p.command(ctx, []string{"CODEX_HOME=" + p.path(".codex"), "OPENAI_API_KEY=x"}, codexProgram(t), "app-server")
 	in, err := c.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -169,12 +162,12 @@ func (x *codex) echo(text string) {
 // TestCodex does for Codex what the tests of the other hosts do. By the token command it neither starts before somebody has
 // signed in nor waits for a server that restarts: docs/hosts.md.
 func TestCodex(t *testing.T) {
-	for way, entry := range map[string]func(server string) string{"bridge": codexByBridge, "token command": codexByToken} {
+	for way, flags := range map[string][]string{"bridge": nil, "token command": {"--token-command"}} {
 		t.Run("signed in, by "+way, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
 			p.login()
-			x, _ := startCodex(t, p, entry(p.world.ServerURL()))
+			x, _ := startCodex(t, p, flags...)
 			for call := range 4 {
 				spaced(call + 1)
 				x.echo(fmt.Sprint("echo-", call))
@@ -184,7 +177,7 @@ func TestCodex(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
 			p.login()
-			x, _ := startCodex(t, p, entry(p.world.ServerURL()))
+			x, _ := startCodex(t, p, flags...)
 			x.echo("echo-1")
 			p.world.RevokeAll()
 			spaced(2)
@@ -208,7 +201,7 @@ func TestCodex(t *testing.T) {
 		t.Parallel()
 		p := newPlace(t)
 		p.login()
-		x, _ := startCodex(t, p, codexByBridge(p.world.ServerURL()))
+		x, _ := startCodex(t, p)
 		x.echo("echo-1")
 		p.restart()
 		x.echo("echo-2")
@@ -216,7 +209,7 @@ func TestCodex(t *testing.T) {
 	t.Run("nobody signed in", func(t *testing.T) {
 		t.Parallel()
 		p := newPlace(t)
-		x, took := startCodex(t, p, codexByBridge(p.world.ServerURL()))
+		x, took := startCodex(t, p)
 		t.Logf("the server had started after %s", took.Round(time.Millisecond))
 		if said := x.call("sign_in_to_demo", ""); !strings.Contains(said, "person signs in") {
 			t.Errorf("the sign-in tool says %s", said)

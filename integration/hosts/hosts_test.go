@@ -107,15 +107,15 @@ func spaced(call int) {
 // each runs a test for each host by the bridge, and by the token command where it has one and that is said to do.
 func each(t *testing.T, byToken bool, test func(t *testing.T, h host, p *place)) {
 	for _, h := range hosts {
-		ways := map[string]func(*place, string){"bridge": h.bridge}
-		if byToken && h.byToken != nil {
-			ways["token command"] = h.token
+		ways := map[string][]string{"bridge": nil}
+		if byToken && h.token {
+			ways["token command"] = []string{"--token-command"}
 		}
-		for way, configure := range ways {
+		for way, flags := range ways {
 			t.Run(h.name+" by "+way, func(t *testing.T) {
 				t.Parallel()
 				p := newPlace(t)
-				configure(p, p.world.ServerURL())
+				h.wire(p, flags...)
 				test(t, h, p)
 			})
 		}
@@ -190,10 +190,10 @@ func TestStart(t *testing.T) {
 			var late time.Duration
 			for range pairs {
 				p := newPlace(t)
-				h.none(p)
+				h.configure(p, object{})
 				drive(t, h, p, &task{}) // what a host does only once in a home
 				without := drive(t, h, p, &task{})
-				h.bridge(p, p.world.ServerURL())
+				h.wire(p)
 				with := drive(t, h, p, &task{})
 				if late = with - without; late <= slower {
 					t.Logf("%s without the server, %s with it", without.Round(time.Millisecond), with.Round(time.Millisecond))

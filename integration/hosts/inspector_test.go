@@ -20,7 +20,7 @@ func inspect(t *testing.T, p *place, args ...string) string {
 		t.Fatal(err)
 	}
 	args = append(append([]string{program, "--cli"}, args...), "--", bin("mcp-credential"))
-	c := p.command(ctx, nil, filepath.Join(modules, ".bin", "node"), append(args, bridgeArgs(p.world.ServerURL())...)...)
+	c := p.command(ctx, nil, filepath.Join(modules, ".bin", "node"), append(args, "bridge", p.world.ServerURL())...)
 	out, err := c.CombinedOutput()
 	if err != nil {
 		t.Logf("the Inspector ended with %v", err)

@@ -5,7 +5,6 @@ package hosts
 import (
 	"context"
 	"encoding/json"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,28 +33,22 @@ func arch() string {
 	return runtime.GOARCH
 }
 
-// host is a real one. configure writes its configuration with these servers, in the host's words for them: one by the bridge,
-// or by the token command, which is nil where the host has none. run is the host with one task for the model.
+// host is a real one. configure writes its configuration with these servers; remote is one as a person has it who does not know
+// us. setup makes of that what it makes of every other. run is the host with one task for the model.
 type host struct {
 	name      string
+	setup     string // what setup calls it
 	npm       string // the package that says its version
 	configure func(p *place, servers object)
-	byBridge  func(server string) object
-	byToken   func(server string) object
+	remote    func(server string) object
+	token     bool // it has a token command
 	run       func(ctx context.Context, p *place, m *model) *exec.Cmd
 }
 
-func (h host) bridge(p *place, server string) { h.configure(p, object{"demo": h.byBridge(server)}) }
-func (h host) token(p *place, server string)  { h.configure(p, object{"demo": h.byToken(server)}) }
-func (h host) none(p *place)                  { h.configure(p, object{}) }
-
-// byCommand is the entry that most hosts have for a server on this machine, with what they need besides.
-func byCommand(more object) func(string) object {
-	return func(server string) object {
-		entry := object{"command": bin("mcp-credential"), "args": bridgeArgs(server)}
-		maps.Copy(entry, more)
-		return entry
-	}
+// wire gives the host a remote server, and has setup put the bridge, or with "--token-command" that, in its place.
+func (h host) wire(p *place, flags ...string) {
+	h.configure(p, object{"demo": h.remote(p.world.ServerURL())})
+	p.setup(h.setup, flags...)
 }
 
 func (h host) version() string {
@@ -73,8 +66,8 @@ func (h host) version() string {
 // hosts are those that speak to a model. Codex, which needs none, is driven by codex_test.go.
 var hosts = []host{
 	{
-		name: "Copilot CLI", npm: "@github/copilot",
-		byBridge: byCommand(object{"type": "local", "tools": []string{"*"}}),
+		name: "Copilot CLI", setup: "copilot", npm: "@github/copilot",
+		remote: func(server string) object { return object{"type": "http", "url": server, "tools": []string{"*"}} },
 		configure: func(p *place, servers object) {
 			p.writeJSON(".copilot/mcp-config.json", object{"mcpServers": servers})
 		},
@@ -84,22 +77,19 @@ var hosts = []host{
 		},
 	},
 	{
-		name: "Claude Code", npm: "@anthropic-ai/claude-code-linux-" + arch(),
-		byBridge: byCommand(nil),
-		byToken: func(server string) object {
-			return object{"type": "http", "url": server, "headersHelper": bin("mcp-credential") + " get"}
-		},
+		name: "Claude Code", setup: "claude-code", npm: "@anthropic-ai/claude-code-linux-" + arch(), token: true,
+		remote: func(server string) object { return object{"type": "http", "url": server} },
 		configure: func(p *place, servers object) {
 			p.writeJSON(".claude.json", object{"hasCompletedOnboarding": true, "mcpServers": servers})
 		},
 		run: func(ctx context.Context, p *place, m *model) *exec.Cmd {
 			return p.command(ctx, []string{"ANTHROPIC_BASE_URL=" + m.URL, "ANTHROPIC_API_KEY=x", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1", "DISABLE_AUTOUPDATER=1", "ENABLE_TOOL_SEARCH=false"},
-				filepath.Join(modules, "@anthropic-ai/claude-code-linux-"+arch(), "claude"), "-p", "go", "--allowedTools", "mcp__demo__echo,mcp__demo__sign_in_to_demo", "--debug")
+				filepath.Join(modules, "@anthropic-ai/claude-code-linux-"+arch(), "claude"), "-p", "go", "--allowedTools", "mcp__demo", "--debug")
 		},
 	},
 	{
-		name: "Gemini CLI", npm: "@google/gemini-cli",
-		byBridge: byCommand(object{"trust": true}),
+		name: "Gemini CLI", setup: "gemini", npm: "@google/gemini-cli",
+		remote: func(server string) object { return object{"httpUrl": server, "trust": true} },
 		configure: func(p *place, servers object) {
 			p.writeJSON(".gemini/settings.json", object{"security": object{"auth": object{"selectedType": "gemini-api-key"}}, "mcpServers": servers})
 		},
@@ -109,11 +99,9 @@ var hosts = []host{
 		},
 	},
 	{
-		name: "OpenCode", npm: "opencode-linux-" + arch(),
-		byBridge: func(server string) object {
-			return object{"type": "local", "command": append([]string{bin("mcp-credential")}, bridgeArgs(server)...), "timeout": 30000}
-		},
-		configure: func(p *place, servers object) { p.writeJSON("work/opencode.json", object{"mcp": servers}) },
+		name: "OpenCode", setup: "opencode", npm: "opencode-linux-" + arch(),
+		remote:    func(server string) object { return object{"type": "remote", "url": server, "timeout": 30000} },
+		configure: func(p *place, servers object) { p.writeJSON(".config/opencode/opencode.json", object{"mcp": servers}) },
 		run: func(ctx context.Context, p *place, m *model) *exec.Cmd {
 			provider := object{"npm": "@ai-sdk/openai-compatible", "options": object{"baseURL": m.URL + "/v1", "apiKey": "x"}, "models": object{"m": object{}}}
 			p.writeJSON("opencode-model.json", object{"provider": object{"fake": provider}, "permission": "allow", "autoupdate": false})
@@ -121,8 +109,6 @@ var hosts = []host{
 		},
 	},
 }
-
-func bridgeArgs(server string) []string { return []string{"bridge", server, "--name", "demo"} }
 
 // opencode is the program that npm has installed for this processor.
 func opencode() string {

@@ -4,6 +4,7 @@ package hosts
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -59,7 +60,7 @@ func newPlace(t *testing.T) *place {
 	}
 	t.Cleanup(func() { w.Close() })
 	p := &place{t: t, home: t.TempDir(), world: w, server: s}
-	p.write(".mcp-credential/config.toml", "store = \"file\"\npassphrase_file = \""+p.path("passphrase")+"\"\n")
+	p.write(".mcp-credential/config.toml", fmt.Sprintf("store = \"file\"\npassphrase_file = %q\n[servers.%q]\nname = \"demo\"\n", p.path("passphrase"), w.ServerURL()))
 	p.write("passphrase", "a passphrase of this test\n")
 	return p
 }
@@ -86,6 +87,16 @@ func (p *place) command(ctx context.Context, env []string, name string, args ...
 		p.t.Fatal(err)
 	}
 	return c
+}
+
+// setup has our own command wire a host.
+func (p *place) setup(host string, flags ...string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), 30*time.Second)
+	defer cancel()
+	if out, err := p.command(ctx, nil, bin("mcp-credential"), append([]string{"setup", host, "--yes"}, flags...)...).CombinedOutput(); err != nil {
+		p.t.Errorf("setup: %v: %s", err, out)
+	}
 }
 
 // login signs in from another terminal.
