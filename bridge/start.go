@@ -179,5 +179,6 @@ func (b start) openStateless(ctx context.Context) (token.Need, error) {
 	if slices.ContainsFunc(versions, func(v []byte) bool { text, _ := jsonrpc.Text(v); return text == revision }) {
 		return need, nil
 	}
+	b.memory.learn(b.call.Message(), nil, nil, true) // for the next start
 	return need, revisionError{promised: revision}
 }

@@ -15,7 +15,6 @@ type jsonc struct {
 	at       [][]string // where the servers are; "*" is every member. New ones come to the first
 	url      []string   // the members that name a remote server, the most telling first
 	kind     string     // the type of a server on this machine; empty: a command is enough
-	always   bool       // the type stands in every entry
 	oneList  bool       // program and arguments are one list
 	token    func(e Entry, s Server) []field
 	defaults []field // what an entry needs that has no such member

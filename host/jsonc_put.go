@@ -92,11 +92,9 @@ func add(o *hujson.Object, i int, name string, value hujson.ValueTrimmed, depth,
 	before := hujson.Extra(inner)
 	if len(o.Members) > 0 {
 		like := o.Members[min(i, len(o.Members)-1)]
-		switch m := margin(like); {
-		case !strings.Contains(string(like.Name.BeforeExtra), "\n"):
-			before = hujson.Extra(" ")
-		default:
-			before = hujson.Extra(inner[:strings.LastIndexByte(inner, '\n')+1] + m)
+		before = hujson.Extra(" ")
+		if bytes.Contains(like.Name.BeforeExtra, []byte("\n")) {
+			before = hujson.Extra(inner[:strings.LastIndexByte(inner, '\n')+1] + margin(like))
 		}
 	} else if !bytes.Contains(o.AfterExtra, []byte("\n")) {
 		o.AfterExtra = append(o.AfterExtra, depth...)
@@ -126,25 +124,23 @@ func (j jsonc) fill(o *hujson.Object, fields []field, depth, unit string) {
 	kept := func(name string) bool {
 		return slices.ContainsFunc(fields, func(f field) bool { return f.name == name })
 	}
-	typed := kept("type") || kept("url")
 	drop(o, func(name string) bool {
-		return !kept(name) && (slices.Contains(remoteOnly, name) || name == "command" || name == "args") || name == "type" && !typed
+		return !kept(name) && (slices.Contains(remoteOnly, name) || name == "command" || name == "args" || name == "type")
 	})
 	for _, f := range fields {
-		value := encode(f.value, inner, unit)
 		if i := slices.IndexFunc(o.Members, func(m hujson.ObjectMember) bool { return nameOf(m) == f.name }); i >= 0 {
 			if !same(o.Members[i].Value, f.value) {
-				o.Members[i].Value.Value = value
+				o.Members[i].Value.Value = encode(f.value)
 			}
 			at = i
 			continue
 		}
-		add(o, at+1, f.name, value, depth, inner)
+		add(o, at+1, f.name, encode(f.value), depth, inner)
 		at++
 	}
 	for _, f := range j.defaults {
 		if !slices.ContainsFunc(o.Members, func(m hujson.ObjectMember) bool { return nameOf(m) == f.name }) {
-			add(o, len(o.Members), f.name, encode(f.value, inner, unit), depth, inner)
+			add(o, len(o.Members), f.name, encode(f.value), depth, inner)
 		}
 	}
 	if last := len(o.Members) - 1; last >= 0 {
@@ -187,7 +183,7 @@ func same(v hujson.Value, want any) bool {
 }
 
 // encode writes a string or a list of strings, on one line.
-func encode(v any, _, _ string) hujson.ValueTrimmed {
+func encode(v any) hujson.ValueTrimmed {
 	list, ok := v.([]string)
 	if !ok {
 		return hujson.String(v.(string))

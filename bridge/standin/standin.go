@@ -117,11 +117,16 @@ func (s *StandIn) Begin() {
 	s.promised, s.away, s.told = nil, false, map[string][sha256.Size]byte{}
 }
 
-// Arrived notes that the server is there.
+// Arrived notes that the server is there. Lists that it does not have are empty from now on.
 func (s *StandIn) Arrived() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.away = false
+	for _, l := range lists {
+		if s.lacks(l.capability) {
+			s.known.seen.Lists[l.method] = []json.RawMessage{}
+		}
+	}
 }
 
 // Away reports whether the host was answered in place of the server, which has not been reached since.

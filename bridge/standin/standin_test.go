@@ -179,11 +179,26 @@ func TestAnswer(t *testing.T) {
 	if got := ask("tools/list"); !strings.Contains(got, `"sign_in_to_test"`) || !strings.Contains(got, `"a"`) {
 		t.Errorf("without a sign-in: %s", got)
 	}
-	if got := s.Fallback(message(t, "prompts/list", "{}"), false); got != nil {
+	if got := New("test").Fallback(message(t, "prompts/list", "{}"), false); got != nil {
 		t.Errorf("a list that nobody has seen: %s", got)
 	}
 	if got := string(s.Fallback(message(t, "tools/list", "{}"), true)); !strings.Contains(got, `"a"`) || !strings.Contains(got, `"resultType":"complete"`) {
 		t.Errorf("a list that the server could not be asked for: %s", got)
+	}
+}
+
+// A list that the host was told from memory, and that the server does not have any more, is news.
+func TestLacking(t *testing.T) {
+	s := New("test")
+	s.Learn(initialize(t, "2025-11-25"), []byte(`{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"prompts":{}}}`), false)
+	s.Learn(message(t, "prompts/list", "{}"), []byte(`{"prompts":[{"name":"a"}]}`), false)
+	next := restarted(s, "test")
+	next.Initialize(initialize(t, "2025-11-25"), "")
+	next.Answer(message(t, "prompts/list", "{}"), false)
+	next.Learn(initialize(t, "2025-11-25"), []byte(`{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}`), true)
+	next.Arrived()
+	if got := next.Changed(); !slices.Equal(got, []string{"notifications/prompts/list_changed"}) {
+		t.Errorf("%v", got)
 	}
 }
 
