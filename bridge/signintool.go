@@ -11,6 +11,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/bridge/signin"
 	"github.com/mcp-credential/mcp-credential/bridge/standin"
 	"github.com/mcp-credential/mcp-credential/bridge/streamable"
+	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/wait"
 )
@@ -41,11 +42,12 @@ func (b toolCall) serve() {
 // that was said before.
 func (b toolCall) invite() (text string, failed bool) {
 	ctx := b.call.Context()
+	completed := b.prompter.Completed() // before it is looked whether one is needed
 	need, needed := b.needed()
-	if !needed {
+	if !needed || b.justSignedIn(ctx, need) {
 		return b.signedIn(ctx), false
 	}
-	in, err := b.prompter.Invite(ctx, need)
+	in, err := b.prompter.Invite(ctx, need, completed)
 	if err != nil {
 		return "The sign-in to " + b.Name + " was given up.", true
 	}
@@ -65,6 +67,21 @@ func (b toolCall) invite() (text string, failed bool) {
 		return "The sign-in to " + b.Name + " has been waiting for the person for " + in.Since.Round(time.Second).String() + ". " + text, false
 	}
 	return text, false
+}
+
+// justSignedIn looks whether somebody has signed in since it was last known that somebody has to.
+func (b toolCall) justSignedIn(ctx context.Context, need token.Need) bool {
+	if _, err, _, _ := b.connection.state(); credential.KindOf(err) == credential.StepUp {
+		return false // there is a token, and it is not enough
+	}
+	ctx, cancel := context.WithTimeout(ctx, watchFirst)
+	defer cancel()
+	for range 2 { // the first may join a question that was asked before
+		if t, err := b.tokens.Ask(ctx, token.Need{}); err == nil && t.Valid(b.Now()) && !t.Access.Equal(need.Refused) {
+			return true
+		}
+	}
+	return false
 }
 
 // awaitPerson waits until somebody has signed in, tells the host that it does, and reports whether somebody has.

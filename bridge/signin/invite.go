@@ -32,15 +32,32 @@ type Invitation struct {
 // inviteWait is how long a sign-in may take to reach the person: a code needs two requests to the authorization server.
 const inviteWait = 15 * time.Second
 
+// Completed is how many sign-ins have been completed.
+func (p *Prompter) Completed() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.completed
+}
+
+// over is an invitation to nothing.
+func over(err error) Invitation {
+	done := make(chan struct{})
+	close(done)
+	return Invitation{Done: done, Err: func() error { return err }}
+}
+
 // Invite joins the sign-in under way or starts one, because the person has asked for it, and returns once there is
-// something to act on.
-func (p *Prompter) Invite(ctx context.Context, n token.Need) (Invitation, error) {
+// something to act on. completed is how many had been completed when it came up that one is needed: one more since has
+// cured that.
+func (p *Prompter) Invite(ctx context.Context, n token.Need, completed int) (Invitation, error) {
 	if p.Interactive == nil {
-		over := make(chan struct{})
-		close(over)
-		return Invitation{Done: over, Err: func() error { return ErrNobody }}, nil
+		return over(ErrNobody), nil
 	}
 	p.mu.Lock()
+	if p.current == nil && p.completed != completed {
+		p.mu.Unlock()
+		return over(nil), nil
+	}
 	if p.current == nil {
 		p.start(n, true)
 	}

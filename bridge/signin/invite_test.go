@@ -68,7 +68,7 @@ func TestInvite(t *testing.T) {
 			p := &invitee{reachable: c.reachable}
 			p.signIn = c.signIn
 			prompter := newInviter(t, p)
-			first, err := prompter.Invite(t.Context(), token.Need{})
+			first, err := prompter.Invite(t.Context(), token.Need{}, 0)
 			if err != nil || first.By != c.by || first.Again || c.by == ByCode && first.Code.Code != code.Code {
 				t.Fatalf("%+v %v", first, err)
 			}
@@ -78,14 +78,19 @@ func TestInvite(t *testing.T) {
 				}
 				return
 			}
-			if again, err := prompter.Invite(t.Context(), token.Need{}); err != nil || !again.Again || again.By != c.by || p.offers.Load() != 1 {
+			if again, err := prompter.Invite(t.Context(), token.Need{}, 0); err != nil || !again.Again || again.By != c.by || p.offers.Load() != 1 {
 				t.Errorf("again: %+v %v, %d sign-ins", again, err, p.offers.Load())
 			}
 		})
 	}
 	close(end)
+	late := newInviter(t, &invitee{})
+	late.completed = 1
+	if in, err := late.Invite(t.Context(), token.Need{}, 0); err != nil || in.Err() != nil || in.By != ByNothing {
+		t.Errorf("after a sign-in: %+v %v", in, err)
+	}
 	nobody := newInviter(t, nil)
-	in, err := nobody.Invite(t.Context(), token.Need{})
+	in, err := nobody.Invite(t.Context(), token.Need{}, 0)
 	if <-in.Done; err != nil || in.By != ByNothing || !errors.Is(in.Err(), ErrNobody) {
 		t.Errorf("with nobody to ask: %+v %v", in, err)
 	}
