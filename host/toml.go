@@ -206,7 +206,8 @@ func replaceTable(text []byte, all []expression, at int, name string, lines [][2
 		}
 		copyTo(x.start)
 		done = x.end
-		if x.key[0] == "url" || x.key[0] == "command" {
+		if (x.key[0] == "url" || x.key[0] == "command") && len(lines) > 0 {
+			lines[0][1] += comment(text[x.start:x.end])
 			write()
 		}
 	}
@@ -228,6 +229,25 @@ func replaceTable(text []byte, all []expression, at int, name string, lines [][2
 	}
 	copyTo(len(text))
 	return out
+}
+
+// comment is the comment at the end of a line, with the space before it; empty: there is none.
+func comment(line []byte) string {
+	line = bytes.TrimRight(line, "\r\n")
+	var quote byte
+	for i, c := range line {
+		switch {
+		case quote != 0:
+			if c == quote && (quote == '\'' || line[i-1] != '\\') {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '#':
+			return " " + string(line[i:])
+		}
+	}
+	return ""
 }
 
 var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)

@@ -26,19 +26,19 @@ import (
 type bridgeCmd struct {
 	common
 	URL              string         `arg:"" help:"Server URL."`
-	Header           []string       `help:"Header for every request, \"Name: value\", or @FILE with one on each line; can be repeated." sep:"none" placeholder:"HEADER"`
-	Proxy            string         `help:"Proxy to use, where the host hides HTTPS_PROXY." placeholder:"URL"`
-	CAFile           string         `name:"ca-file" help:"Certificates to trust besides the system's, where the host hides SSL_CERT_FILE." placeholder:"FILE"`
+	Header           []string       `help:"Header for every request, or @FILE with some." sep:"none" placeholder:"HEADER"`
+	Proxy            string         `help:"Proxy, where the host hides HTTPS_PROXY." placeholder:"URL"`
+	CAFile           string         `name:"ca-file" help:"Certificates, beside those of the system." placeholder:"FILE"`
 	Account          string         `help:"Label of the sign-in to use." placeholder:"LABEL"`
 	Name             string         `help:"What to call the server in messages." placeholder:"NAME"`
-	ClientID         string         `name:"client-id" help:"OAuth client: an id, or the https URL of a client id metadata document." placeholder:"ID"`
+	ClientID         string         `name:"client-id" help:"OAuth client: an id, or a metadata URL." placeholder:"ID"`
 	ClientSecretFile string         `name:"client-secret-file" help:"File that holds the client's secret." placeholder:"FILE"`
 	Scope            []string       `help:"Additional scope to ask for; can be repeated." sep:"none" placeholder:"SCOPE"`
 	Tenant           string         `help:"Entra ID tenant of the machine identity." placeholder:"TENANT"`
-	Identity         string         `help:"Use a machine identity: secret, certificate, workload, github, pipelines, managed or client-credentials." placeholder:"KIND"`
-	SignInWait       *time.Duration `name:"sign-in-wait" help:"How long requests wait for a sign-in; 0: not at all." placeholder:"5m"`
-	StartWait        *time.Duration `name:"start-wait" help:"How long the host waits for the server at its start, before the bridge answers in its place." placeholder:"1s"`
-	Strict           bool           `help:"Fail at the start where the server cannot be used, as always in CI."`
+	Identity         string         `help:"Machine identity, of a kind as with get." placeholder:"KIND"`
+	SignInWait       *time.Duration `name:"sign-in-wait" help:"How long requests wait for a sign-in; 0: not." placeholder:"5m"`
+	StartWait        *time.Duration `name:"start-wait" help:"How long the start waits for the server." placeholder:"1s"`
+	Strict           bool           `help:"Fail at a start without the server."`
 	LogFile          string         `name:"log-file" help:"Log file; one line for each event." placeholder:"FILE"`
 }
 

@@ -71,6 +71,9 @@ func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.
 		}
 	}()
 	s := streams{program: program, in: stdin, out: stdout, err: stderr}
+	if len(args) > 1 && args[1] == "--version" {
+		args = []string{args[0], "version"}
+	}
 	if c, ok := plainBridge(args); ok {
 		return report(stderr, "bridge", call.Login{}, c.Run(ctx, s))
 	}

@@ -48,7 +48,7 @@ func TestInspector(t *testing.T) {
 		p.inspectEcho("echo")
 	}
 	p.restart()
-	p.inspectEcho("after the restart")
+	p.inspectEcho("after the restart") // by a bridge that has no connection yet
 	p.world.RevokeAll()
 	spaced(2)
 	if said := inspect(t, p, "--method", "tools/call", "--tool-name", "echo", "--tool-arg", "text=x"); !strings.Contains(said, "mcp-credential login") {

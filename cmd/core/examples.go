@@ -1,0 +1,19 @@
+package core
+
+// Each command's help shows one call of it.
+
+func (getCmd) Help() string {
+	return `Example: curl -H "Authorization: Bearer $(mcp-credential get URL)" URL`
+}
+
+func (loginCmd) Help() string { return `Example: mcp-credential login https://mcp.example.com/mcp` }
+
+func (logoutCmd) Help() string { return `Example: mcp-credential logout https://mcp.example.com/mcp` }
+
+func (bridgeCmd) Help() string { return `Example: mcp-credential bridge https://mcp.example.com/mcp` }
+
+func (setupCmd) Help() string {
+	return `Example: mcp-credential setup copilot --server https://mcp.example.com/mcp`
+}
+
+func (statusCmd) Help() string { return `Example: mcp-credential status --output json` }
