@@ -153,7 +153,11 @@ func (c setupCmd) write(ctx context.Context, w *wiring, plans []plan) error {
 			}
 			call.Say(w.streams.err, text)
 		}
-		call.Say(w.streams.err, "take it back with: mcp-credential setup --undo")
+		undo := "mcp-credential setup --undo"
+		if c.Home != "" {
+			undo += " --home " + c.Home
+		}
+		call.Say(w.streams.err, "take it back with: "+undo)
 		return nil
 	})
 }
