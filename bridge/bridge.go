@@ -1,7 +1,7 @@
 // Package bridge stands between a host that speaks MCP over stdio and a server that speaks it over Streamable HTTP, and
 // keeps the access token fresh. It puts its parts together: jsonrpc reads and writes messages, streamable talks to the
-// server, token holds the access token, signin waits for a person, standin answers while the server cannot. Where tokens come from, how a person signs in, and
-// flags and their words are left to its callers.
+// server, token holds the access token, signin waits for a person, standin answers while the server cannot. Where tokens come
+// from, how a person signs in, and flags and their words are left to its callers.
 package bridge
 
 import (

@@ -219,15 +219,9 @@ next:
 	}
 }
 
-// A sign-in that dies in the middle brings the tool, and takes it away when it is renewed; a call in between says what to do.
-func TestSignInDiesInTheMiddle(t *testing.T) {
-	var valid atomic.Value
-	valid.Store("t1")
-	f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
-		return guarded(w, a, valid.Load().(string)) || served(w, a, "a")
-	})
-	var renewed atomic.Bool
-	v := &vault{give: func(n token.Need, _ int) (credential.Token, error) {
+// dying is a token.Source whose token t1 was revoked, with the sign-in; renewed, it has t2.
+func dying(renewed *atomic.Bool) *vault {
+	return &vault{give: func(n token.Need, _ int) (credential.Token, error) {
 		switch {
 		case renewed.Load():
 			return good("t2"), nil
@@ -236,6 +230,17 @@ func TestSignInDiesInTheMiddle(t *testing.T) {
 		}
 		return credential.Token{}, &credential.Error{Kind: credential.SignInDead, Text: "the sign-in has ended", Server: "URL"}
 	}}
+}
+
+// A sign-in that dies in the middle brings the tool, and takes it away when it is renewed; a call in between says what to do.
+func TestSignInDiesInTheMiddle(t *testing.T) {
+	var valid atomic.Value
+	valid.Store("t1")
+	f := serve(t, func(w http.ResponseWriter, _ *http.Request, a arrival) bool {
+		return guarded(w, a, valid.Load().(string)) || served(w, a, "a")
+	})
+	var renewed atomic.Bool
+	v := dying(&renewed)
 	r := run(t, Config{URL: f.url(), Name: "test", StartWait: patience, Tokens: v, Hint: hint})
 	r.hello("{}")
 	r.tools("a")
@@ -256,15 +261,7 @@ func TestToolAfterRefusal(t *testing.T) {
 		return a.m.Method == "tools/call" && guarded(w, a, "t2") || served(w, a, "a")
 	})
 	var renewed atomic.Bool
-	v := &vault{give: func(n token.Need, _ int) (credential.Token, error) {
-		switch {
-		case renewed.Load():
-			return good("t2"), nil
-		case n.Refused.IsZero():
-			return good("t1"), nil
-		}
-		return credential.Token{}, &credential.Error{Kind: credential.SignInDead, Text: "the sign-in has ended", Server: "URL"}
-	}}
+	v := dying(&renewed)
 	first := true
 	g := &guest{come: func(_ context.Context, n token.Need, w signin.Way) error {
 		if n.Refused.Reveal() != "t1" {

@@ -169,9 +169,8 @@ func (b start) openSession(promised string) func(context.Context) (token.Need, e
 
 // openStateless asks a server without sessions whether it speaks the revision of the host.
 func (b start) openStateless(ctx context.Context) (token.Need, error) {
-	meta := b.call.Message().Params.Get("_meta")
-	revision := jsonrpc.Members(meta).Text("io.modelcontextprotocol/protocolVersion")
-	result, need, err := b.client.Ask(ctx, "server/discover", map[string]json.RawMessage{"_meta": meta})
+	revision := streamable.Revision(b.call.Message())
+	result, need, err := b.client.Ask(ctx, "server/discover", map[string]json.RawMessage{"_meta": b.call.Message().Params.Get("_meta")})
 	if err != nil && credential.KindOf(err) != credential.BadAnswer {
 		return need, err
 	}

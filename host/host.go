@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 )
@@ -111,8 +112,15 @@ func edit(text, next []byte, earlier []Edit) Edit {
 	for end < min(len(text), len(next))-start && text[len(text)-1-end] == next[len(next)-1-end] {
 		end++
 	}
+	for start > 0 && start < len(next) && !utf8.RuneStart(next[start]) { // whole characters, which JSON can hold
+		start--
+	}
+	for end > 0 && !utf8.RuneStart(next[len(next)-end]) {
+		end--
+	}
 	e := Edit{Offset: start, Len: len(text) - end - start, New: string(next[start : len(next)-end])}
-	for _, other := range earlier {
+	earlier = slices.SortedFunc(slices.Values(earlier), func(x, y Edit) int { return x.Offset - y.Offset })
+	for _, other := range earlier { // from the front, so that e is where it would be with those taken back that were passed
 		if other.Offset < e.Offset {
 			e.Offset -= len(other.New) - other.Len
 		}
@@ -162,6 +170,15 @@ func remote(text string) (string, bool) {
 func isProgram(command string) bool {
 	base := strings.ToLower(filepath.Base(strings.ReplaceAll(command, `\`, "/")))
 	return strings.TrimSuffix(base, ".exe") == "mcp-credential"
+}
+
+// readFlags takes the headers up that mcp-remote is given on its command line.
+func (s *Server) readFlags(args []string) {
+	for i, a := range args[:max(0, len(args)-1)] {
+		if name, value, ok := strings.Cut(args[i+1], ":"); ok && a == "--header" {
+			s.Headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		}
+	}
 }
 
 // bridged returns the server of a command line of ours, or of mcp-remote's, which does a part of what we do.

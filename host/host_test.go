@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/rogpeppe/go-internal/txtar"
 )
@@ -93,6 +94,25 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// Edits in any order are taken back, each where it was, also next to characters of several bytes.
+func TestEdits(t *testing.T) {
+	text := []byte("[mcp_servers.b]\nurl = \"https://b/mcp\"\n[mcp_servers.c]\nurl = \"https://c/mcp\" # ä\n[mcp_servers.a]\nurl = \"https://a/mcp\"\n")
+	out, edits := bridge(t, codex, text) // by name, not by place
+	if len(edits) != 3 {
+		t.Fatalf("%d edits", len(edits))
+	}
+	changed := append([]byte("# somebody\n"), out...)
+	if back, ok := Undo(changed, text, edits); !ok || !bytes.Equal(back, append([]byte("# somebody\n"), text...)) {
+		t.Errorf("%v %s", ok, back)
+	}
+	for _, c := range [][2]string{{"aäb", "aöb"}, {"ä", "äö"}, {"日", "本"}} {
+		e := edit([]byte(c[0]), []byte(c[1]), nil)
+		if !utf8.ValidString(e.New) || c[0][:e.Offset]+e.New+c[0][e.Offset+e.Len:] != c[1] {
+			t.Errorf("%q: %+v", c, e)
+		}
+	}
+}
+
 // What an old entry has besides its URL is found.
 func TestServers(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -107,6 +127,7 @@ func TestServers(t *testing.T) {
 		"headers":         {"codex", "[mcp_servers.a]\nurl = \"https://h/mcp\"\nhttp_headers = { X-Team = \"b\" }\noauth_client_id = \"c\"\n", Server{ClientID: "c", Headers: map[string]string{"X-Team": "b"}}},
 		"bearer":          {"codex", "[mcp_servers.a]\nurl = \"https://h/mcp\"\nbearer_token_env_var = \"T\"\n", Server{Headers: map[string]string{"Authorization": ""}}},
 		"headers by line": {"goose", "extensions:\n  a:\n    type: sse\n    uri: 'https://h/mcp'\n    headers:\n      X-Team: b\n", Server{Headers: map[string]string{"X-Team": "b"}}},
+		"mcp-remote":      {"cursor", `{"mcpServers":{"a":{"command":"npx","args":["mcp-remote","https://h/mcp","--header","X-Team: b"]}}}`, Server{Headers: map[string]string{"X-Team": "b"}}},
 		"arguments":       {"goose", "extensions:\n  a:\n    cmd: npx\n    args:\n      - -y\n      - mcp-remote\n      - https://h/mcp\n", Server{}},
 	} {
 		h, _ := Find(c.host)

@@ -122,6 +122,7 @@ func (j jsonc) server(m hujson.ObjectMember) (Server, bool) {
 			return s, false
 		}
 		s.URL, s.Ours = url, ours
+		s.readFlags(words)
 	}
 	if helper, ok := e["headersHelper"].(string); ok && isProgram(strings.Trim(strings.SplitN(helper, " get", 2)[0], `"'`)) {
 		s.Ours = true

@@ -45,6 +45,7 @@ func (codexTOML) Servers(text []byte) ([]Server, error) {
 			words := append(texts(e["command"]), texts(e["args"])...)
 			if len(words) > 0 {
 				url, s.Ours, ok = bridged(words[0], words[1:])
+				s.readFlags(words)
 			}
 		}
 		if !ok {

@@ -124,6 +124,7 @@ func (y gooseYAML) Servers(text []byte) ([]Server, error) {
 				}
 			}
 			url, s.Ours, ok = bridged(e.fields["cmd"], args)
+			s.readFlags(args)
 		}
 		if ok {
 			s.URL = url

@@ -36,7 +36,7 @@ type Call struct {
 }
 
 func newCall(ctx context.Context, m *jsonrpc.Message) *Call {
-	c := &Call{m: m, revision: revisionOf(m), pending: m.Requests(), taken: make(chan struct{})}
+	c := &Call{m: m, revision: Revision(m), pending: m.Requests(), taken: make(chan struct{})}
 	c.ctx, c.stop = context.WithCancel(ctx)
 	return c
 }
@@ -51,9 +51,10 @@ func (c *Call) Message() *jsonrpc.Message { return c.m }
 func (c *Call) Stateless() bool { return c.revision >= stateless }
 
 // Stateless reports whether a message is of a revision without sessions.
-func Stateless(m *jsonrpc.Message) bool { return revisionOf(m) >= stateless }
+func Stateless(m *jsonrpc.Message) bool { return Revision(m) >= stateless }
 
-func revisionOf(m *jsonrpc.Message) string { return m.Params.Text("_meta", metaVersion) }
+// Revision is what a message of a stateless revision names for itself; else empty.
+func Revision(m *jsonrpc.Message) string { return m.Params.Text("_meta", metaVersion) }
 
 // Claim takes it upon the caller to answer the request of a call, and reports whether nobody has answered it yet. What the
 // server answers later is dropped.

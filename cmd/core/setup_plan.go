@@ -153,7 +153,8 @@ func (c setupCmd) added(h host.Host, servers []host.Server) ([]host.Server, erro
 	if slices.ContainsFunc(servers, func(s host.Server) bool { return s.URL == url }) {
 		return servers, nil
 	}
-	name := cmp.Or(c.Name, strings.Trim(notName.ReplaceAllString(strings.TrimPrefix(strings.TrimPrefix(credential.Origin(url), "https://"), "http://"), "-"), "-"))
+	_, place, _ := strings.Cut(credential.Origin(url), "://")
+	name := cmp.Or(c.Name, strings.Trim(notName.ReplaceAllString(place, "-"), "-"))
 	if slices.ContainsFunc(servers, func(s host.Server) bool { return s.Name == name }) {
 		return nil, fmt.Errorf("there is a server called %s already; give another --name", name)
 	}
@@ -213,8 +214,17 @@ func (c setupCmd) planSettings(w *wiring, servers []host.Server) (plan, error) {
 	return one, nil
 }
 
-// secretLine is a line of a configuration with a secret in it, by the name that stands before its value.
-var secretLine = regexp.MustCompile(`(?i)^(.*(?:auth|key|token|secret|password|cookie|credential)[^:=]*["']?\s*[:=]\s*)["'].+$`)
+// A line of a configuration with a secret in it, by the name that stands before its value, and a token by the word before it.
+// Everything that follows on the line is left out: it may be the whole file.
+var (
+	secretLine = regexp.MustCompile(`(?im)^(.*?(?:auth|key|token|secret|passw|passphrase|cookie)[^\s:=]*\s*[:=]\s*).+$`)
+	bearer     = regexp.MustCompile(`(?im)(bearer\s+).+$`)
+)
+
+// masked is a text without what looks like a secret.
+func masked(text []byte) []byte {
+	return bearer.ReplaceAll(secretLine.ReplaceAll(text, []byte("${1}***")), []byte("${1}***"))
+}
 
 // shown is the difference that a plan makes, without secrets.
 func (p plan) shown() []byte {
@@ -224,11 +234,5 @@ func (p plan) shown() []byte {
 		old = bytes.ReplaceAll(old, []byte(value), []byte("***"))
 	}
 	out := diff.Diff(name, old, name+" (new)", next)
-	lines := bytes.SplitAfter(out, []byte("\n"))
-	for i, line := range lines {
-		if m := secretLine.FindSubmatch(bytes.TrimRight(line, "\r\n")); m != nil && !bytes.Contains(line, []byte(call.Program)) {
-			lines[i] = append(append([]byte(nil), m[1]...), "***\n"...)
-		}
-	}
-	return bytes.ReplaceAll(bytes.Join(lines, nil), []byte("\r"), nil)
+	return masked(bytes.ReplaceAll(out, []byte("\r"), nil))
 }

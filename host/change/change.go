@@ -191,7 +191,11 @@ func (w written) undo() error {
 	default:
 		text, ok := host.Undo(now.Text, before, w.Edits)
 		if !ok {
-			return errors.New("it was changed since in the same place; what it was is in " + w.Backup)
+			text := "it was changed since in the same place; "
+			if w.Backup == "" {
+				return errors.New(text + "take out by hand what is not wanted")
+			}
+			return errors.New(text + "what it was is in " + w.Backup)
 		}
 		err = replace(w.Path, text, now.mode)
 	}
