@@ -22,6 +22,8 @@ const (
 	ReplacedRest  = 10 * time.Second       // so long after a refused access token was replaced, callers that do not name theirs mean the old one
 	PromptRest    = 10 * time.Minute       // cooldown between two sign-ins that get offers for the same sign-in
 	OfferStart    = 10 * time.Second       // a process that was launched to offer a sign-in counts as doing so this long, before it has said so
+	DoctorTotal   = 10 * time.Second       // every check of doctor together
+	DoctorStep    = 3 * time.Second        // one program that is asked for its version, or one proxy for a connection
 	LoopbackGrace = 250 * time.Millisecond // the loopback server lets the browser finish reading the last page
 
 	BridgeStart      = time.Second      // a bridge's host has an answer to its first request in this time (--start-wait)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
@@ -36,6 +37,19 @@ func (f Finder) probe(ctx context.Context, server string) (answer, error) {
 }
 
 func (f Finder) ask(ctx context.Context, method, server string) (answer, error) {
+	resp, err := f.send(ctx, method, server, credential.Secret{})
+	if err != nil {
+		return answer{}, err
+	}
+	f.trace(method + " " + server + ": " + strconv.Itoa(resp.StatusCode))
+	if away(resp) {
+		return answer{}, credential.Fail(credential.Hostile, "the server redirects to another origin", nil)
+	}
+	return answer{status: resp.StatusCode, challenge: f.challenge(resp)}, nil
+}
+
+// send sends one request, with a token unless it is zero. The body of the answer is closed.
+func (f Finder) send(ctx context.Context, method, server string, token credential.Secret) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, credential.HTTPMetadata)
 	defer cancel()
 	body := ""
@@ -44,25 +58,70 @@ func (f Finder) ask(ctx context.Context, method, server string) (answer, error) 
 	}
 	req, err := http.NewRequestWithContext(ctx, method, server, strings.NewReader(body))
 	if err != nil {
-		return answer{}, credential.Fail(credential.BadInput, "the server URL cannot be requested", nil)
+		return nil, credential.Fail(credential.BadInput, "the server URL cannot be requested", nil)
 	}
 	req.Header.Set("Accept", "application/json, text/event-stream")
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	if !token.IsZero() {
+		req.Header.Set("Authorization", "Bearer "+token.Reveal())
+	}
 	resp, err := f.Client.Do(req)
 	if err != nil {
 		if name := webclient.UnknownHost(err); name != "" && strings.EqualFold(name, req.URL.Hostname()) {
-			return answer{}, credential.Fail(credential.BadAnswer, "there is no host called "+name+"; check how it is spelt, and whether its network (a VPN) is connected", nil)
+			return nil, credential.Fail(credential.BadAnswer, "there is no host called "+name+"; check how it is spelt, and whether its network (a VPN) is connected", nil)
 		}
-		return answer{}, webclient.Failure(err, "server")
+		return nil, webclient.Failure(err, "server")
 	}
 	resp.Body.Close()
-	f.trace(method + " " + server + ": " + strconv.Itoa(resp.StatusCode))
-	if away(resp) {
-		return answer{}, credential.Fail(credential.Hostile, "the server redirects to another origin", nil)
+	return resp, nil
+}
+
+// Reply is how a server answers one request.
+type Reply struct {
+	Status    int
+	Challenge Challenge     // zero: none
+	Location  string        // where it redirects to; empty: it does not
+	Date      time.Time     // by the server's clock (RFC 9110 section 6.6.1); zero: it does not say
+	Took      time.Duration // from the request to the first byte of the answer
+}
+
+// Try sends the first message of an MCP session, with a token unless it is zero, and ends the session that a server opens
+// for it. The token must be the server's. A server that cannot be reached is an error.
+func (f Finder) Try(ctx context.Context, server string, token credential.Secret) (Reply, error) {
+	began := time.Now()
+	resp, err := f.send(ctx, http.MethodPost, server, token)
+	if err != nil {
+		return Reply{}, err
 	}
-	return answer{status: resp.StatusCode, challenge: f.challenge(resp)}, nil
+	r := Reply{Status: resp.StatusCode, Challenge: f.challenge(resp), Took: time.Since(began)}
+	r.Date, _ = http.ParseTime(resp.Header.Get("Date"))
+	if to, err := resp.Location(); err == nil && resp.StatusCode/100 == 3 {
+		r.Location = to.String()
+	}
+	if id := resp.Header.Get("Mcp-Session-Id"); id != "" {
+		f.endSession(ctx, server, token, id)
+	}
+	return r, nil
+}
+
+// endSession is a courtesy: a server that does not hear it ends the session by itself.
+func (f Finder) endSession(ctx context.Context, server string, token credential.Secret, id string) {
+	ctx, cancel := context.WithTimeout(ctx, credential.BridgeShutdown)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, server, nil)
+	if err != nil {
+		return
+	}
+	req.Header.Set("Mcp-Session-Id", id)
+	req.Header.Set("MCP-Protocol-Version", "2025-11-25")
+	if !token.IsZero() {
+		req.Header.Set("Authorization", "Bearer "+token.Reveal())
+	}
+	if resp, err := f.Client.Do(req); err == nil {
+		resp.Body.Close()
+	}
 }
 
 // away reports whether a POST was answered with a redirect to another origin.

@@ -2,6 +2,7 @@ package host
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -22,8 +23,32 @@ var git = Host{
 // gitConfig is git's configuration. An entry of ours is a section for the origin of a server.
 type gitConfig struct{}
 
-// Servers is Syntax: git has none that are remote MCP servers by their looks.
-func (gitConfig) Servers([]byte) ([]Server, error) { return nil, nil }
+// Servers is Syntax: git has none that are remote MCP servers by their looks. Those of ours have the origin for a URL.
+func (gitConfig) Servers(text []byte) (out []Server, err error) {
+	origin := ""
+	for _, line := range splitLines(text) {
+		line = strings.TrimSpace(line)
+		if m := gitSection.FindStringSubmatch(line); m != nil {
+			origin = m[1]
+			continue
+		}
+		if strings.HasPrefix(line, "[") {
+			origin = ""
+		}
+		m := gitHelper.FindStringSubmatch(line)
+		if origin == "" || m == nil {
+			continue
+		}
+		program := strings.NewReplacer(`\\`, `\`, `\ `, " ").Replace(strings.Trim(m[1], `"`))
+		out = append(out, Server{Name: origin, URL: origin, Ours: true, Program: program})
+	}
+	return out, nil
+}
+
+var (
+	gitSection = regexp.MustCompile(`^\[credential "([^"]+)"\]`)
+	gitHelper  = regexp.MustCompile(`^helper = ("?.*git-credential-mcp(?:\.exe)?"?)$`)
+)
 
 // Put is Syntax. The empty helper comes first, so that no other helper stores the token.
 func (gitConfig) Put(text []byte, s Server, e Entry) ([]byte, error) {

@@ -51,7 +51,10 @@ type Server struct {
 	Name  string
 	URL   string
 
-	Ours         bool // it is an entry of ours already
+	Ours         bool     // it is an entry of ours already
+	Program      string   // of ours: what it starts, as it is written there
+	Args         []string // of ours: what that is given; nil for a token command
+	Home         string   // of ours: the directory that it names for us; empty: the usual one
 	Headers      map[string]string
 	ClientID     string
 	Scopes       []string
@@ -140,6 +143,9 @@ func Undo(text, before []byte, edits []Edit) ([]byte, bool) {
 	return text, true
 }
 
+// homeVariable moves our home (home.Variable).
+const homeVariable = "MCPCRED_HOME"
+
 // bom is the mark that Windows editors put at the beginning of UTF-8.
 var bom = []byte("\ufeff")
 
@@ -181,24 +187,64 @@ func (s *Server) readFlags(args []string) {
 	}
 }
 
-// bridged returns the server of a command line of ours, or of mcp-remote's, which does a part of what we do.
-func bridged(command string, args []string) (url string, ours, ok bool) {
-	if isProgram(command) && len(args) > 1 && args[0] == "bridge" {
-		url, ok = remote(args[1])
-		return url, true, ok
+// readCommand takes the command line of an entry up, and reports whether it is one of ours, or of mcp-remote's, which does a
+// part of what we do. One of ours that starts no bridge has no URL.
+func (s *Server) readCommand(words []string) (ok bool) {
+	if len(words) == 0 {
+		return false
 	}
-	i := slices.IndexFunc(append([]string{command}, args...), func(a string) bool {
-		return a == "mcp-remote" || strings.HasPrefix(a, "mcp-remote@")
-	})
+	if isProgram(words[0]) {
+		s.Ours, s.Program, s.Args = true, words[0], words[1:]
+		if len(words) > 2 && words[1] == "bridge" {
+			s.URL = firstRemote(words[2:])
+		}
+		for i, a := range words {
+			if value, joined := strings.CutPrefix(a, "--home="); joined {
+				s.Home = value
+			} else if a == "--home" && i+1 < len(words) {
+				s.Home = words[i+1]
+			}
+		}
+		return true
+	}
+	i := slices.IndexFunc(words, func(a string) bool { return a == "mcp-remote" || strings.HasPrefix(a, "mcp-remote@") })
 	if i < 0 {
-		return "", false, false
+		return false
 	}
-	for _, a := range args[min(i, len(args)):] {
-		if url, ok = remote(a); ok {
-			return url, false, true
+	s.URL = firstRemote(words[i:])
+	s.readFlags(words)
+	return s.URL != ""
+}
+
+// firstRemote is the first URL of a server among arguments.
+func firstRemote(args []string) string {
+	for _, a := range args {
+		if url, ok := remote(a); ok {
+			return url
 		}
 	}
-	return "", false, false
+	return ""
+}
+
+// FlagsAfterURL are the arguments of a bridge of ours but for its name and the URL.
+func (s Server) FlagsAfterURL() (flags []string) {
+	for i, a := range s.Args {
+		if url, ok := remote(a); i > 0 && !(ok && url == s.URL) {
+			flags = append(flags, a)
+		}
+	}
+	return flags
+}
+
+// readTokenCommand takes a token command up, and reports whether it is one of ours.
+func (s *Server) readTokenCommand(command string) bool {
+	program, _, ok := strings.Cut(command+" ", " get ")
+	program = strings.Trim(strings.TrimPrefix(strings.TrimSpace(program), "& "), `"'`)
+	if !ok || !isProgram(program) {
+		return false
+	}
+	s.Ours, s.Program = true, strings.NewReplacer(`\ `, " ").Replace(program)
+	return true
 }
 
 // under is the files below the user's home.

@@ -112,20 +112,17 @@ func (j jsonc) server(m hujson.ObjectMember) (Server, bool) {
 		}
 	}
 	if s.URL == "" {
-		words := texts(e["command"])
-		words = append(words, texts(e["args"])...)
-		if len(words) == 0 {
+		if !s.readCommand(append(texts(e["command"]), texts(e["args"])...)) {
 			return s, false
 		}
-		url, ours, ok := bridged(words[0], words[1:])
-		if !ok {
-			return s, false
-		}
-		s.URL, s.Ours = url, ours
-		s.readFlags(words)
 	}
-	if helper, ok := e["headersHelper"].(string); ok && isProgram(strings.Trim(strings.SplitN(helper, " get", 2)[0], `"'`)) {
-		s.Ours = true
+	if helper, ok := e["headersHelper"].(string); ok {
+		s.readTokenCommand(helper)
+	}
+	for _, name := range []string{"env", "environment"} {
+		if env, ok := e[name].(map[string]any); ok && s.Home == "" {
+			s.Home, _ = env[homeVariable].(string)
+		}
 	}
 	if h, ok := e["headers"].(map[string]any); ok {
 		for name, value := range h {

@@ -41,19 +41,15 @@ func (codexTOML) Servers(text []byte) ([]Server, error) {
 		s := Server{Name: name, Headers: map[string]string{}}
 		address, _ := e["url"].(string)
 		url, ok := remote(address)
-		if !ok {
-			words := append(texts(e["command"]), texts(e["args"])...)
-			if len(words) > 0 {
-				url, s.Ours, ok = bridged(words[0], words[1:])
-				s.readFlags(words)
-			}
-		}
-		if !ok {
+		if s.URL = url; !ok && !s.readCommand(append(texts(e["command"]), texts(e["args"])...)) {
 			continue
 		}
-		s.URL = url
-		helper, _ := e["http_headers_helper"].(string)
-		s.Ours = s.Ours || strings.Contains(helper, "mcp-credential") && strings.Contains(helper, " get")
+		if helper, ok := e["http_headers_helper"].(string); ok {
+			s.readTokenCommand(helper)
+		}
+		if env, ok := e["env"].(map[string]any); ok && s.Home == "" {
+			s.Home, _ = env[homeVariable].(string)
+		}
 		for _, member := range []string{"http_headers", "env_http_headers"} {
 			values, _ := e[member].(map[string]any)
 			for name, value := range values {

@@ -115,7 +115,7 @@ func (y gooseYAML) Servers(text []byte) ([]Server, error) {
 	for _, e := range entries {
 		s := Server{Name: e.name, Headers: e.headers}
 		url, ok := remote(e.fields["uri"])
-		if !ok {
+		if s.URL = url; !ok {
 			args := strings.Split(strings.Trim(e.fields["args"], "\n"), "\n")
 			if list := e.fields["args"]; strings.HasPrefix(list, "[") {
 				args = nil
@@ -123,11 +123,9 @@ func (y gooseYAML) Servers(text []byte) ([]Server, error) {
 					args = append(args, yamlScalar(a))
 				}
 			}
-			url, s.Ours, ok = bridged(e.fields["cmd"], args)
-			s.readFlags(args)
+			ok = s.readCommand(append([]string{e.fields["cmd"]}, args...))
 		}
 		if ok {
-			s.URL = url
 			out = append(out, s)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // This file is the one place where the product's words for people leave it. The policy: stdout carries the protocol
 // and the answer of a command, nothing else; stderr carries one sentence per event, each line beginning with the
 // program's name, then for an error a line that says what to do. No sentence holds a secret, a response body or a
-// control character. Colours are not used.
+// control character. What a command prints for a person may have colours, on a terminal (cmd/core/style.go).
 
 // prefix begins every line on stderr.
 const prefix = Program + ": "

@@ -33,6 +33,7 @@ type commands struct {
 	Logout  logoutCmd  `cmd:"" help:"Sign out of a server."`
 	Bridge  bridgeCmd  `cmd:"" help:"Connect a host over stdio to a remote MCP server."`
 	Setup   setupCmd   `cmd:"" help:"Put the bridge into the configuration of MCP hosts."`
+	Doctor  doctorCmd  `cmd:"" help:"Find out why a token does not get where it should."`
 	Status  statusCmd  `cmd:"" help:"Show servers, sign-ins, expiry and the last error."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 	Refresh refreshCmd `cmd:"" hidden:""`
@@ -118,8 +119,11 @@ func hideUnusedFlags(k *kong.Kong) error {
 
 // report tells the error of a command, with l in the login that it advises.
 func report(stderr io.Writer, verb string, l call.Login, err error) int {
-	if err == nil {
+	switch {
+	case err == nil:
 		return 0
+	case errors.Is(err, errFailed):
+		return 1
 	}
 	l.NoBrowser, l.Verb = l.NoBrowser || noBrowser(), verb
 	return l.Report(stderr, err)

@@ -17,3 +17,5 @@ func (setupCmd) Help() string {
 }
 
 func (statusCmd) Help() string { return `Example: mcp-credential status --output json` }
+
+func (doctorCmd) Help() string { return `Example: mcp-credential doctor https://mcp.example.com/mcp` }

@@ -27,6 +27,8 @@ func (w *wiring) keychain(ctx context.Context, store string) (helper.Keychain, e
 	for _, name := range []string{osGetenv("MCPCRED_STORE"), w.config.Store} {
 		store = cmp.Or(store, name)
 	}
+	w.opening.Lock()
+	defer w.opening.Unlock()
 	if kc, ok := w.keychains[store]; ok {
 		return kc, nil
 	}

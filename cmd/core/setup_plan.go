@@ -126,9 +126,12 @@ func (c setupCmd) planFile(w *wiring, p host.Place, h host.Host, f change.File) 
 		return one, nil, err
 	}
 	entry := func(s host.Server) host.Entry {
+		if s.Ours { // what a person has added to it stays
+			return host.Entry{Program: p.Program, Token: s.Args == nil, Flags: s.FlagsAfterURL()}
+		}
 		return host.Entry{Program: p.Program, Token: c.TokenCommand && h.Token, Flags: c.bridgeFlags(w, s)}
 	}
-	servers = slices.DeleteFunc(servers, func(s host.Server) bool { return s.Ours })
+	servers = slices.DeleteFunc(servers, func(s host.Server) bool { return s.Ours && !moved(s) })
 	for _, s := range servers {
 		c.explain(w, h, s)
 		for name, value := range s.Headers {
@@ -139,6 +142,15 @@ func (c setupCmd) planFile(w *wiring, p host.Place, h host.Host, f change.File) 
 	}
 	one.text, one.edits, err = host.Apply(h.Syntax, f.Text, servers, entry)
 	return one, servers, err
+}
+
+// moved reports whether an entry of ours starts a program that is no longer there, so that it has to be renewed.
+func moved(s host.Server) bool {
+	if s.URL == "" || !filepath.IsAbs(s.Program) {
+		return false
+	}
+	_, err := os.Stat(s.Program)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // added is the servers of a file with the one of --server.

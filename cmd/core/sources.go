@@ -20,6 +20,8 @@ type sources struct{ *wiring }
 
 // http returns the one client of this process.
 func (w *wiring) http() (*http.Client, error) {
+	w.opening.Lock()
+	defer w.opening.Unlock()
 	if w.client != nil {
 		return w.client, nil
 	}
@@ -60,10 +62,10 @@ func (w sources) entra() (*entra.Source, error) {
 	return entra.New(source.Config{Client: client, Direct: direct, Trace: w.trace}), err
 }
 
-func (w sources) finder() (discovery.Finder, error) {
+func (w sources) finder(trace func(string)) (discovery.Finder, error) {
 	client, err := w.http()
 	return discovery.Finder{
-		Client: client, Trace: w.trace,
+		Client: client, Trace: trace,
 		AllowResource: func(server, resource string) bool { return w.config.Servers[server].Resource == resource },
 		OnlyIssuer: func(server string) string {
 			if issuer := w.config.Servers[server].Issuer; !microsoft.SignInHost(issuer) {
@@ -75,10 +77,15 @@ func (w sources) finder() (discovery.Finder, error) {
 }
 
 func (w sources) find(ctx context.Context, url string, settings helper.Settings) (helper.Found, error) {
+	return w.findTelling(ctx, url, settings, w.trace)
+}
+
+// findTelling is find, with each step told.
+func (w sources) findTelling(ctx context.Context, url string, settings helper.Settings, trace func(string)) (helper.Found, error) {
 	if found, ok, err := configured(url, settings); ok {
 		return found, err
 	}
-	f, err := w.finder()
+	f, err := w.finder(trace)
 	if err != nil {
 		return helper.Found{}, err
 	}
@@ -95,7 +102,7 @@ func (w sources) find(ctx context.Context, url string, settings helper.Settings)
 }
 
 func (w sources) issuer(ctx context.Context, issuer string) (credential.Endpoints, error) {
-	f, err := w.finder()
+	f, err := w.finder(w.trace)
 	if err != nil {
 		return credential.Endpoints{}, err
 	}

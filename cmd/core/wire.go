@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/cache"
@@ -33,6 +34,7 @@ type wiring struct {
 	interactive bool // a person has just typed this command: the keychain may ask to be unlocked
 	asks        bool // the passphrase of the encrypted file may be asked for at this terminal
 	streams     streams
+	opening     sync.Mutex // guards client and keychains, which are opened when they are first needed
 	client      *http.Client
 	keychains   map[string]helper.Keychain
 	verbose     bool
@@ -47,6 +49,11 @@ func wire(c common, s streams) (*wiring, error) {
 	if err := dir.Check(); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
+	return wireHome(dir, c, s), nil
+}
+
+// wireHome is wire for a home that is known, whatever state it is in.
+func wireHome(dir home.Dir, c common, s streams) *wiring {
 	w := &wiring{dir: dir, streams: s, verbose: c.Verbose}
 	w.load()
 	w.helper = &helper.Helper{
@@ -77,7 +84,7 @@ func wire(c common, s streams) (*wiring, error) {
 		HoldSignals: holdSignals,
 		Now:         time.Now,
 	}
-	return w, nil
+	return w
 }
 
 func (w *wiring) trace(text string) {

@@ -51,6 +51,7 @@ var layout = map[string][]string{
 	},
 	"host":               {"credential", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable", "github.com/tailscale/hujson"},
 	"host/change":        {"host", "internal/atomicfile"},
+	"doctor":             {"cache", "credential", "discovery", "helper", "host", "internal/home", "state"},
 	"bridge/jsonrpc":     {"github.com/go-json-experiment/json/jsontext"},
 	"bridge/token":       {"credential", "discovery", "internal/wait", "golang.org/x/sync/singleflight"},
 	"bridge/signin":      {"bridge/jsonrpc", "bridge/token", "credential", "internal/wait"},
@@ -61,7 +62,7 @@ var layout = map[string][]string{
 	"bridge":             {"bridge/jsonrpc", "bridge/signin", "bridge/standin", "bridge/streamable", "bridge/token", "credential", "internal/wait"},
 	"cmd/core": {
 		"bridge", "bridge/credentials", "bridge/signin", "bridge/stdio", "cache", "cache/keychain", "cmd/call", "config", "credential",
-		"discovery", "helper", "host", "host/change", "internal/wait", "internal/browser", "internal/busguard", "internal/detach", "internal/home",
+		"discovery", "doctor", "helper", "host", "host/change", "internal/wait", "internal/browser", "internal/busguard", "internal/detach", "internal/home",
 		"internal/loopback", "internal/microsoft", "internal/webclient", "source", "source/entra", "source/oauth", "state",
 		"github.com/alecthomas/kong", "github.com/rogpeppe/go-internal/diff", "golang.org/x/term",
 	},

@@ -13,6 +13,8 @@ var revealers = map[string]string{
 	"cache/seal.go":                 "an access token goes into its sealed file, under the data key",
 	"cache/store.go":                "the data key goes to the place for hot keys",
 	"credential/secret.go":          "comparison and fingerprint",
+	"discovery/probe.go":            "the token goes to its server, which decides whether it is good",
+	"doctor/claims.go":              "the claims of a token are shown, without who the person is and without the signature",
 	"helper/grant.go":               "the grant goes into its keychain item",
 	"protocol/protocol.go":          "the access token is checked before it is written",
 	"protocol/request.go":           "a token of the caller is checked",
