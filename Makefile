@@ -18,6 +18,8 @@ endif
 
 PREFIX ?= $(HOME)/.local
 BINDIR := $(DESTDIR)$(PREFIX)/bin
+SHARE  := $(DESTDIR)$(PREFIX)/share
+COMPLETIONS := bash-completion/completions/mcp-credential zsh/site-functions/_mcp-credential fish/vendor_completions.d/mcp-credential.fish
 
 PROGRAMS  := mcp-credential$(EXE) mcp-credential-core$(EXE)
 LINKS     := git-credential-mcp$(EXE)
@@ -40,10 +42,18 @@ install: build ## into $(PREFIX)/bin, below $(DESTDIR) where that is set
 	mkdir -p "$(BINDIR)"
 	@for program in $(PROGRAMS); do install -m 755 bin/$$program "$(BINDIR)/$$program" || exit 1; done
 	@for link in $(LINKS); do ln -sf mcp-credential$(EXE) "$(BINDIR)/$$link" || exit 1; done
+	@bin/mcp-credential-core man "$(SHARE)/man/man1"
+	@mkdir -p $(foreach file,$(COMPLETIONS),"$(SHARE)/$(dir $(file))")
+	@bin/mcp-credential-core completion bash > "$(SHARE)/bash-completion/completions/mcp-credential"
+	@bin/mcp-credential-core completion zsh > "$(SHARE)/zsh/site-functions/_mcp-credential"
+	@bin/mcp-credential-core completion fish > "$(SHARE)/fish/vendor_completions.d/mcp-credential.fish"
 	@echo "installed in $(BINDIR): $(PROGRAMS) $(LINKS)"
+	@echo "and in $(SHARE): manual pages, completions for bash, zsh and fish"
 
 uninstall: ## what install has put there
 	@for file in $(PROGRAMS) $(LINKS); do rm -f "$(BINDIR)/$$file" || exit 1; done
+	@rm -f "$(SHARE)"/man/man1/mcp-credential.1 "$(SHARE)"/man/man1/mcp-credential-*.1
+	@for file in $(COMPLETIONS); do rm -f "$(SHARE)/$$file" || exit 1; done
 
 demo: build ## from sign-in to sign-out, in a world of its own
 	@$(GO) run ./scripts/demo -bin bin

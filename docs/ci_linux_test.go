@@ -54,7 +54,7 @@ func TestContainers(t *testing.T) {
 			if n := j.world.Stats().Token["client_credentials"]; n != c.requests {
 				t.Errorf("%d requests", n)
 			}
-			if out, _, err := j.contained("status"); err != nil || !strings.Contains(out, c.tier) {
+			if out, _, err := j.contained("status", j.world.ServerURL(1)); err != nil || !strings.Contains(out, c.tier) {
 				t.Errorf("%v %s", err, out)
 			}
 			j.secretless()

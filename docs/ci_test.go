@@ -75,7 +75,7 @@ func TestClearedEnvironmentExample(t *testing.T) {
 	if err != nil || !strings.HasPrefix(out, `{"Authorization":"Bearer `) || words != "" {
 		t.Fatalf("%v %s %s", err, out, words)
 	}
-	out, words, err = j.run(nil, "", "mcp-credential", "status")
+	out, words, err = j.run(nil, "", "mcp-credential", "status", j.world.ServerURL(1))
 	if err != nil || !regexp.MustCompile(`(?m)^  identity +secret$`).MatchString(out) || !strings.Contains(out, "token kept") {
 		t.Errorf("%v %s %s", err, out, words)
 	}

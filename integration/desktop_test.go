@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // desktop is a session bus with an unlocked gnome-keyring, as a login would start them.
@@ -138,4 +139,21 @@ func (d *desktop) items() string {
 	d.u.t.Helper()
 	r := d.u.finish(d.u.command("secret-tool", "search", "--all", "application", "mcp-credential"))
 	return r.stdout + r.stderr
+}
+
+// TestDoctorNamesALockedKeychain: one failing line, although nothing that needs the keychain works.
+func TestDoctorNamesALockedKeychain(t *testing.T) {
+	u := bareUser(t)
+	d := startDesktop(t, u, u.path("bus"))
+	w := strictWorld(t)
+	u.must("login", w.ServerURL())
+	u.must("doctor")
+	d.lock()
+	r := u.run("doctor")
+	if n := strings.Count("\n"+r.stdout, "\nfail "); r.code != 1 || n != 1 || !strings.Contains(r.stdout, "\nfail  keychain ") {
+		t.Errorf("exit %d, %d failing lines:\n%s%s", r.code, n, r.stdout, r.stderr)
+	}
+	if r.took > 11*time.Second {
+		t.Errorf("it took %s", r.took)
+	}
 }

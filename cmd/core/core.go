@@ -26,18 +26,22 @@ var Version = "dev"
 
 // commands is the command line. Hidden commands are run by the program itself.
 type commands struct {
-	Get     getCmd     `cmd:"" help:"Print an access token for a server."`
-	Store   storeCmd   `cmd:"" help:"Store a token that was obtained elsewhere."`
-	Erase   eraseCmd   `cmd:"" help:"Erase a refused access token, or all access tokens of a server."`
-	Login   loginCmd   `cmd:"" help:"Sign in to a server."`
-	Logout  logoutCmd  `cmd:"" help:"Sign out of a server."`
-	Bridge  bridgeCmd  `cmd:"" help:"Connect a host over stdio to a remote MCP server."`
-	Setup   setupCmd   `cmd:"" help:"Put the bridge into the configuration of MCP hosts."`
-	Doctor  doctorCmd  `cmd:"" help:"Find out why a token does not get where it should."`
-	Status  statusCmd  `cmd:"" help:"Show servers, sign-ins, expiry and the last error."`
-	Version versionCmd `cmd:"" help:"Print the version."`
-	Refresh refreshCmd `cmd:"" hidden:""`
-	Offer   offerCmd   `cmd:"" hidden:""`
+	Get        getCmd        `cmd:"" help:"Print an access token for a server."`
+	Store      storeCmd      `cmd:"" help:"Store a token that was obtained elsewhere."`
+	Erase      eraseCmd      `cmd:"" help:"Erase a refused access token, or all access tokens of a server."`
+	Login      loginCmd      `cmd:"" help:"Sign in to a server."`
+	Logout     logoutCmd     `cmd:"" help:"Sign out of a server."`
+	Bridge     bridgeCmd     `cmd:"" help:"Connect a host over stdio to a remote MCP server."`
+	Setup      setupCmd      `cmd:"" help:"Put the bridge into the configuration of MCP hosts."`
+	Account    accountCmd    `cmd:"" help:"List the accounts of servers, or choose a server's default."`
+	Doctor     doctorCmd     `cmd:"" help:"Find out why a token does not get where it should."`
+	Status     statusCmd     `cmd:"" help:"Show servers, sign-ins, expiry and the last error."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`
+	Complete   completeCmd   `cmd:"" hidden:""`
+	Man        manCmd        `cmd:"" hidden:""`
+	Refresh    refreshCmd    `cmd:"" hidden:""`
+	Offer      offerCmd      `cmd:"" hidden:""`
 }
 
 // streams is the process as a command sees it.

@@ -19,3 +19,9 @@ func (setupCmd) Help() string {
 func (statusCmd) Help() string { return `Example: mcp-credential status --output json` }
 
 func (doctorCmd) Help() string { return `Example: mcp-credential doctor https://mcp.example.com/mcp` }
+
+func (accountCmd) Help() string {
+	return `Example: mcp-credential account https://mcp.example.com/mcp work`
+}
+
+func (completionCmd) Help() string { return `Example: source <(mcp-credential completion bash)` }

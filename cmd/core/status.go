@@ -1,10 +1,14 @@
 package core
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,37 +20,171 @@ import (
 
 type statusCmd struct {
 	common
+	URL    string `arg:"" optional:"" help:"Server URL, for everything that is known about it; without one a table of all."`
+	Watch  bool   `short:"w" help:"Show it again whenever it changes, until stopped."`
 	Output string `short:"o" help:"table or json." enum:"table,json" default:"table"`
 }
 
-// Run shows the state of every sign-in. A record that cannot be read is reported after the others.
+// Run shows the state of sign-ins. A record that cannot be read is reported after the others.
 func (c statusCmd) Run(ctx context.Context, s streams) error {
 	w, err := wire(c.common, s)
 	if err != nil {
 		return err
 	}
+	if c.URL != "" {
+		if c.URL, err = credential.ParseServerURL(credential.WithScheme(c.URL)); err != nil {
+			return err
+		}
+	}
 	if w.broken != nil {
 		call.Say(s.err, "warning: "+w.broken.Error())
 	}
-	lines, err := w.helper.Status(ctx)
-	if c.Output == "json" {
-		enc := json.NewEncoder(s.out)
-		enc.SetIndent("", "  ")
-		if werr := enc.Encode(lines); werr != nil {
-			return werr
-		}
-		return err
+	if c.Watch {
+		return c.watch(ctx, w)
 	}
+	lines, err := c.lines(ctx, w)
+	if terr := c.tell(s, lines, s.out); terr != nil {
+		return terr
+	}
+	return err
+}
+
+// lines are those that were asked for.
+func (c statusCmd) lines(ctx context.Context, w *wiring) ([]helper.Line, error) {
+	all, err := w.helper.Status(ctx)
+	if c.URL == "" {
+		return all, err
+	}
+	lines := slices.DeleteFunc(all, func(l helper.Line) bool { return l.Server != c.URL })
 	if len(lines) == 0 && err == nil {
-		call.Say(s.err, "nobody is signed in; sign in with: mcp-credential login URL")
+		err = &credential.Error{Kind: credential.NotFound, Server: c.URL, Text: "nobody has signed in to " + c.URL}
+	}
+	return lines, err
+}
+
+// tell prints lines to out, in the style of the command's stdout.
+func (c statusCmd) tell(s streams, lines []helper.Line, out io.Writer) error {
+	now := time.Now()
+	switch {
+	case c.Output == "json":
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(lines)
+	case len(lines) == 0:
+		if c.URL == "" {
+			call.Say(s.err, "nobody is signed in; sign in with: mcp-credential login URL")
+		}
+		return nil
+	case c.URL == "":
+		return overview(lines, now).write(out, styleOf(s.out))
 	}
 	for i, l := range lines {
 		if i > 0 {
-			fmt.Fprintln(s.out)
+			fmt.Fprintln(out)
 		}
-		show(s.out, l, c.Home, time.Now())
+		show(out, l, c.Home, now)
 	}
-	return err
+	return nil
+}
+
+// watchPause is how often watch looks.
+const watchPause = time.Second
+
+// watch shows lines again whenever they have changed: on a terminal in place, else one after the other.
+func (c statusCmd) watch(ctx context.Context, w *wiring) error {
+	tick := time.NewTicker(watchPause)
+	defer tick.Stop()
+	f, ok := w.streams.out.(*os.File)
+	inPlace := ok && call.Terminal(f) && c.Output == "table"
+	var last []byte
+	for {
+		lines, err := c.lines(ctx, w)
+		if err != nil && len(lines) == 0 && credential.KindOf(err) != credential.NotFound {
+			return err
+		}
+		var text bytes.Buffer
+		if len(lines) > 0 {
+			_ = c.tell(w.streams, lines, &text)
+		} else {
+			text.WriteString("nobody is signed in\n")
+		}
+		if !bytes.Equal(text.Bytes(), last) {
+			last = text.Bytes()
+			if inPlace {
+				_, _ = io.WriteString(w.streams.out, "\x1b[H\x1b[2J") // to the first line, and clear
+			}
+			if _, err := w.streams.out.Write(last); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// overview is one row for each sign-in.
+func overview(lines []helper.Line, now time.Time) *table {
+	t := &table{columns: []string{"SERVER", "ACCOUNT", "ACCESS TOKEN", "SIGN-IN"}, shrink: 0}
+	for _, l := range lines {
+		account := cmp.Or(l.Account, l.User)
+		if l.Identity != "" {
+			account = "(" + l.Identity + ")"
+		}
+		t.add(cell{text: withoutScheme(l.Server)}, cell{text: account}, tokenCell(l, now), signInCell(l, now))
+	}
+	return t
+}
+
+func tokenCell(l helper.Line, now time.Time) cell {
+	switch {
+	case l.State == helper.StateDead:
+		return cell{"none", bad}
+	case l.State == helper.StateExpired:
+		return cell{"expired " + shortAgo(l.Expiry, now), ""}
+	case l.State == helper.StateNone:
+		return cell{"none yet", ""}
+	case l.State == helper.StateSealed && l.Expiry.IsZero():
+		return cell{"sealed", ""}
+	case l.Expiry.IsZero():
+		return cell{"valid", good}
+	}
+	return cell{"valid for " + short(l.Expiry.Sub(now)), good}
+}
+
+func signInCell(l helper.Line, now time.Time) cell {
+	switch {
+	case l.State == helper.StateDead:
+		return cell{"ended; sign in again", bad}
+	case !l.NextTry.IsZero():
+		return cell{"retry in " + short(l.NextTry.Sub(now)), doubt}
+	case l.LastError != nil:
+		return cell{"refresh failed " + shortAgo(l.LastError.At, now), doubt}
+	case l.Identity != "":
+		return cell{"not needed", good}
+	case !l.HasRefresh:
+		return cell{"ends with the token", doubt}
+	case l.RefreshExpires.IsZero():
+		return cell{"good", good}
+	case !now.Before(l.RefreshExpires):
+		return cell{"ended " + shortAgo(l.RefreshExpires, now), bad}
+	}
+	return cell{"ends in " + short(l.RefreshExpires.Sub(now)), good}
+}
+
+// short says a duration in its largest unit.
+func short(d time.Duration) string {
+	words := strings.Fields(span(d))
+	return words[0] + " " + words[1]
+}
+
+func shortAgo(t, now time.Time) string {
+	if now.Sub(t) < time.Second {
+		return "just now"
+	}
+	return short(now.Sub(t)) + " ago"
 }
 
 // show prints one sign-in, of the home that was named or of the usual one, as a heading and aligned rows.

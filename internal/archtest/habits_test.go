@@ -207,7 +207,8 @@ func TestNoGlobalChanges(t *testing.T) {
 					if name.Name == "_" {
 						continue
 					}
-					if len(spec.Values) == 0 {
+					embedded := gen.Doc != nil && strings.Contains(gen.Doc.List[len(gen.Doc.List)-1].Text, "//go:embed ")
+					if len(spec.Values) == 0 && !embedded {
 						t.Errorf("%s: %s has no value: who changes it?", at(spec), name.Name)
 					}
 					if globals[f.dir] == nil {

@@ -63,7 +63,7 @@ var layout = map[string][]string{
 	"cmd/core": {
 		"bridge", "bridge/credentials", "bridge/signin", "bridge/stdio", "cache", "cache/keychain", "cmd/call", "config", "credential",
 		"discovery", "doctor", "helper", "host", "host/change", "internal/wait", "internal/browser", "internal/busguard", "internal/detach", "internal/home",
-		"internal/loopback", "internal/microsoft", "internal/webclient", "source", "source/entra", "source/oauth", "state",
+		"internal/loopback", "internal/microsoft", "internal/webclient", "protocol", "source", "source/entra", "source/oauth", "state",
 		"github.com/alecthomas/kong", "github.com/rogpeppe/go-internal/diff", "golang.org/x/term",
 	},
 	"cmd/mcp-credential-core": {"cmd/core"},

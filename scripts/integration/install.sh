@@ -15,6 +15,9 @@ need npm npm
 need gpg gnupg
 if [ "$(uname -s)" = Linux ]; then
 	need pass pass
+	need zsh zsh
+	need fish fish
+	need mandoc mandoc
 	need dbus-run-session dbus
 	need gnome-keyring-daemon gnome-keyring
 	need gdbus libglib2.0-bin
