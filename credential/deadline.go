@@ -19,6 +19,8 @@ const (
 	RefreshTotal  = 60 * time.Second       // one refresh under its lock, retries and storing included
 	KeepTrying    = 15 * time.Second       // a process with the only copy of a refresh token tries to store it for this long
 	SignInTotal   = 10 * time.Minute       // one sign-in, from the first request to the redeemed code
+	RepeatRest    = 30 * time.Second       // a host that asks for headers again within this time may have had its token refused
+	RepeatCheck   = 2 * time.Second        // the server is asked whether it has, and the token stands where it does not answer
 	ReplacedRest  = 10 * time.Second       // so long after a refused access token was replaced, callers that do not name theirs mean the old one
 	PromptRest    = 10 * time.Minute       // cooldown between two sign-ins that get offers for the same sign-in
 	OfferStart    = 10 * time.Second       // a process that was launched to offer a sign-in counts as doing so this long, before it has said so

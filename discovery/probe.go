@@ -37,7 +37,11 @@ func (f Finder) probe(ctx context.Context, server string) (answer, error) {
 }
 
 func (f Finder) ask(ctx context.Context, method, server string) (answer, error) {
-	resp, err := f.send(ctx, method, server, credential.Secret{})
+	body := ""
+	if method == http.MethodPost {
+		body = initialize
+	}
+	resp, err := f.send(ctx, method, server, body, credential.Secret{})
 	if err != nil {
 		return answer{}, err
 	}
@@ -49,13 +53,9 @@ func (f Finder) ask(ctx context.Context, method, server string) (answer, error) 
 }
 
 // send sends one request, with a token unless it is zero. The body of the answer is closed.
-func (f Finder) send(ctx context.Context, method, server string, token credential.Secret) (*http.Response, error) {
+func (f Finder) send(ctx context.Context, method, server, body string, token credential.Secret) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, credential.HTTPMetadata)
 	defer cancel()
-	body := ""
-	if method == http.MethodPost {
-		body = initialize
-	}
 	req, err := http.NewRequestWithContext(ctx, method, server, strings.NewReader(body))
 	if err != nil {
 		return nil, credential.Fail(credential.BadInput, "the server URL cannot be requested", nil)
@@ -91,7 +91,7 @@ type Reply struct {
 // for it. The token must be the server's. A server that cannot be reached is an error.
 func (f Finder) Try(ctx context.Context, server string, token credential.Secret) (Reply, error) {
 	began := time.Now()
-	resp, err := f.send(ctx, http.MethodPost, server, token)
+	resp, err := f.send(ctx, http.MethodPost, server, initialize, token)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -104,6 +104,22 @@ func (f Finder) Try(ctx context.Context, server string, token credential.Secret)
 		f.endSession(ctx, server, token, id)
 	}
 	return r, nil
+}
+
+// ping is the smallest request there is. It belongs to no session: only whether the token is refused counts.
+const ping = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
+
+// Refuses asks a server whether it refuses a token of its own, and why. What else it thinks of the request does not matter. A
+// server that cannot be reached within credential.RepeatCheck is an error.
+func (f Finder) Refuses(ctx context.Context, server string, token credential.Secret) (Challenge, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, credential.RepeatCheck)
+	defer cancel()
+	resp, err := f.send(ctx, http.MethodPost, server, ping, token)
+	if err != nil {
+		return Challenge{}, false, err
+	}
+	c := f.challenge(resp)
+	return c, resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden && c.Error == "insufficient_scope", nil
 }
 
 // endSession is a courtesy: a server that does not hear it ends the session by itself.

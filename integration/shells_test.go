@@ -45,11 +45,11 @@ _mcp-credential`, "zsh", line}
 	}
 	for shell, ask := range shells {
 		for line, want := range map[string][]string{
-			"mcp-credential st":               {"store", "status"},
-			"mcp-credential status --o":       {"--output"},
-			"mcp-credential status --output ": {"table", "json"},
-			"mcp-credential setup code":       {"codex"},
-			"mcp-credential logout http":      {server},
+			"mcp-credential st":                                    {"store", "status"},
+			"mcp-credential status --o":                            {"--output"},
+			"mcp-credential status --output ":                      {"table", "json"},
+			"mcp-credential setup code":                            {"codex"},
+			"mcp-credential logout http":                           {server},
 			"mcp-credential logout " + server[:len("http://127.")]: {server},
 		} {
 			words := ask(line)

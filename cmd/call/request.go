@@ -35,6 +35,12 @@ type Request struct {
 	Read   []byte // what was read from stdin, so that another process can decode it again
 }
 
+// Repeats reports whether the call is one of a host that can only ask again where its token was refused: for headers, of a
+// server that the command line or the host's environment names. Whoever writes a request to stdin can say erase.
+func (r Request) Repeats() bool {
+	return r.Output.Name == "headers" && r.Read == nil && r.Query.Challenge == ""
+}
+
 // Decode works out what a call asks for: from the URL on the command line (stdin is never read then), from the host's
 // environment, or from stdin in the format that --input, the program's name or the first byte says.
 func Decode(f Flags, program string, getenv func(string) string, stdin *os.File) (Request, error) {

@@ -38,7 +38,11 @@ func (c getCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	w.asks = ask.Prompt
-	t, err := w.helper.Get(ctx, ask)
+	get := w.helper.Get
+	if r.Repeats() {
+		get = func(ctx context.Context, ask helper.Ask) (credential.Token, error) { return checked(ctx, w, ask) }
+	}
+	t, err := get(ctx, ask)
 	if git && silent(err) {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/cmd/call"
 	"github.com/mcp-credential/mcp-credential/helper"
 	"github.com/mcp-credential/mcp-credential/internal/browser"
+	"github.com/mcp-credential/mcp-credential/internal/home"
 )
 
 // terminal reports whether a person reads what this process says.
@@ -21,8 +22,8 @@ func (w *wiring) terminal() bool {
 
 // keychain opens the named store, or the configured or preferred one, once.
 func (w *wiring) keychain(ctx context.Context, store string) (helper.Keychain, error) {
-	if name := osGetenv("MCPCRED_STORE"); name != "" && !slices.Contains(keychain.Names(), name) {
-		store = name // whose error says which names there are
+	if err := knownStore(ctx, w.dir); err != nil {
+		return nil, err
 	}
 	for _, name := range []string{osGetenv("MCPCRED_STORE"), w.config.Store} {
 		store = cmp.Or(store, name)
@@ -44,6 +45,16 @@ func (w *wiring) keychain(ctx context.Context, store string) (helper.Keychain, e
 	}
 	w.keychains[store] = kc
 	return kc, nil
+}
+
+// knownStore is an error where MCPCRED_STORE names no keychain: it says which names there are.
+func knownStore(ctx context.Context, dir home.Dir) error {
+	name := osGetenv("MCPCRED_STORE")
+	if name == "" || slices.Contains(keychain.Names(), name) {
+		return nil
+	}
+	_, err := keychain.Open(ctx, keychain.Options{Store: name, Home: dir.ID, Dir: dir.Path})
+	return err
 }
 
 // passphraseFile is the file that opens the encrypted file of this home: by the environment, else the configuration, else as

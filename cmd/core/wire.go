@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"os"
@@ -47,6 +48,9 @@ func wire(c common, s streams) (*wiring, error) {
 		return nil, err
 	}
 	if err := dir.Check(); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	if err := knownStore(context.Background(), dir); err != nil {
 		return nil, err
 	}
 	return wireHome(dir, c, s), nil

@@ -32,12 +32,22 @@ func run(args []string, stdin *os.File, stdout, stderr io.Writer) int {
 	if err != nil {
 		return call.Login{Verb: "get"}.Report(stderr, err)
 	}
+	again, last := repeats(f), time.Time{}
+	if r.Repeats() {
+		last = again.Last(r.Query)
+	}
 	hit, err := warm(f, r, stderr)
 	if err != nil {
 		return core(args, r.Read)
 	}
+	if r.Repeats() && again.Again(last, hit.Token) {
+		return core(args, nil) // the host may have had the token refused: the core asks the server
+	}
 	if err := r.Output.Encode(stdout, r.Request, hit.Token); err != nil {
 		return call.Report(stderr, err)
+	}
+	if r.Repeats() {
+		again.Served(r.Query)
 	}
 	after(f, r, hit, stderr)
 	return 0
@@ -63,6 +73,12 @@ func warm(f call.Flags, r call.Request, stderr io.Writer) (helper.Hit, error) {
 		w.Trace = func(text string) { call.Say(stderr, text) }
 	}
 	return w.Get(r.Query)
+}
+
+// repeats notices hosts that ask again at once.
+func repeats(f call.Flags) helper.Repeats {
+	dir, _ := home.Find(f.Home, os.Getenv) // warm says what is wrong with it
+	return helper.Repeats{Records: state.Records{Dir: dir}, Now: time.Now}
 }
 
 // after does what may follow the answer: a word about a refresh, and a refresh ahead of time.
