@@ -80,7 +80,7 @@ var layout = map[string][]string{
 	"internal/fakeworld/entra":         {"internal/fakeworld"},
 	"internal/fakeworld/mcphost":       {},
 	"internal/fakeworld/mcpserver":     {"internal/fakeworld", "github.com/modelcontextprotocol/go-sdk/mcp"},
-	"scripts/bench":                    {"cache", "credential", "internal/fakeworld/mcphost", "internal/home"},
+	"scripts/bench":                    {"cache", "credential", "helper", "internal/fakeworld/mcphost", "internal/home", "state"},
 	"scripts/conformance/driver":       {"internal/fakeworld/mcphost"},
 	"scripts/demo":                     {"cmd/call", "internal/fakeworld", "internal/fakeworld/mcpserver", "internal/wait"},
 }

@@ -17,6 +17,8 @@ type process struct {
 	argv  []string // argv[0] is the absolute path of the program
 	env   []string
 	stdin string // a file; empty: the null device
+
+	before func() // is done ahead of each start; nil: nothing
 }
 
 // pair compares b with a, which is the yardstick; limit 0 stands for none.
@@ -75,6 +77,9 @@ func (s process) once() (time.Duration, error) {
 			return 0, err
 		}
 		defer in.Close()
+	}
+	if s.before != nil {
+		s.before()
 	}
 	attr := &os.ProcAttr{Env: s.env, Files: []*os.File{in, null, null}}
 	began := time.Now()
