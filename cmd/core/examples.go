@@ -25,11 +25,3 @@ func (accountCmd) Help() string {
 }
 
 func (completionCmd) Help() string { return `Example: source <(mcp-credential completion bash)` }
-
-func (storeCmd) Help() string {
-	return `Example: mcp-credential store < token.json, with {"url":"...","access_token":"...","expires_in":3600}`
-}
-
-func (eraseCmd) Help() string {
-	return `Example: mcp-credential erase https://mcp.example.com/mcp`
-}
