@@ -27,7 +27,7 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 FUZZTIME  ?= 5s
 RUNS      ?= 200
 
-.PHONY: all help build install uninstall demo test integration hosts check format vet cross bench fuzz clean
+.PHONY: all help build install uninstall demo test integration hosts check format vet cross bench fuzz snapshot release clean
 
 all: build
 
@@ -76,7 +76,7 @@ format: ## fails where gofmt would change something
 vet: ## go vet for every platform
 	@for platform in $(PLATFORMS); do \
 		echo "vet $$platform"; \
-		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) vet -trimpath -tags integration,hosts ./... || exit 1; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) vet -trimpath -tags integration,hosts,release ./... || exit 1; \
 	done
 ifeq ($(OS),darwin)
 	CGO_ENABLED=1 $(GO) vet ./...
@@ -95,5 +95,13 @@ bench: build ## whole processes against an empty Go program
 fuzz: ## every fuzzer for $(FUZZTIME)
 	@sh scripts/fuzz.sh $(FUZZTIME)
 
+snapshot: ## every archive and package of a release, in dist/
+	sh scripts/release/run.sh snapshot
+
+release: ## the same, made twice and compared; then installed, used and removed
+	sh scripts/release/run.sh reproduce
+	cd scripts/release && $(GO) tool actionlint ../../.github/workflows/*.yml
+	$(GO) test -count 1 -tags release ./integration/release
+
 clean: ## removes bin/ and dist/
-	rm -rf bin dist
+	rm -rf bin dist dist-extras

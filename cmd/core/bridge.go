@@ -110,7 +110,7 @@ func (c bridgeCmd) hint(err error) string {
 
 // client makes the HTTP client of this process. A proxy that was named serves for everything but this machine.
 func (c bridgeCmd) client() (*http.Client, error) {
-	o := webclient.Options{Version: Version, Getenv: osGetenv, Idle: idleConnections}
+	o := webclient.Options{Version: version(), Getenv: osGetenv, Idle: idleConnections}
 	if c.Proxy != "" {
 		place, err := parseProxy(c.Proxy)
 		if err != nil {

@@ -21,9 +21,6 @@ import (
 	"github.com/mcp-credential/mcp-credential/internal/busguard"
 )
 
-// Version is the version of this build; a release sets it with -ldflags -X.
-var Version = "dev"
-
 // commands is the command line. Hidden commands are run by the program itself.
 type commands struct {
 	Get        getCmd        `cmd:"" help:"Print an access token for a server."`

@@ -81,7 +81,7 @@ func (c doctorCmd) checks(w *wiring, url string) ([]doctor.Check, error) {
 		return nil, err
 	}
 	m := doctor.Machine{
-		Version: Version, Program: p.Program, VersionOf: versionOf, LookPath: exec.LookPath, Getenv: osGetenv, User: p.Home,
+		Version: version(), Program: p.Program, VersionOf: versionOf, LookPath: exec.LookPath, Getenv: osGetenv, User: p.Home,
 		Home: w.dir, Config: func() error { return w.broken }, Records: w.helper.Records, Keys: cache.SystemKeys(w.dir.ID),
 		Keychain: w.keychain, HTTP: w.http, Hint: call.Login{Home: c.Home, NoBrowser: noBrowser(), Verb: "doctor"}.Hint, Now: time.Now,
 	}

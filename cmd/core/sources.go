@@ -26,7 +26,7 @@ func (w *wiring) http() (*http.Client, error) {
 		return w.client, nil
 	}
 	var err error
-	w.client, err = webclient.New(webclient.Options{Version: Version, Getenv: osGetenv})
+	w.client, err = webclient.New(webclient.Options{Version: version(), Getenv: osGetenv})
 	return w.client, err
 }
 
@@ -58,7 +58,7 @@ func (w sources) entra() (*entra.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	direct, err := webclient.New(webclient.Options{Version: Version, Getenv: osGetenv, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }})
+	direct, err := webclient.New(webclient.Options{Version: version(), Getenv: osGetenv, Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }})
 	return entra.New(source.Config{Client: client, Direct: direct, Trace: w.trace}), err
 }
 

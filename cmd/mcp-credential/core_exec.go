@@ -7,7 +7,6 @@ import (
 	"syscall"
 
 	"github.com/mcp-credential/mcp-credential/cmd/call"
-	"github.com/mcp-credential/mcp-credential/credential"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,7 +20,7 @@ func core(args []string, read []byte) int {
 	if err == nil {
 		err = syscall.Exec(exe, args, os.Environ())
 	}
-	return call.Report(os.Stderr, credential.Fail(credential.Internal, "cannot start the core program "+exe, err))
+	return call.Report(os.Stderr, cannotStart(exe, err))
 }
 
 // replay makes data the next thing to be read from stdin. It may be a secret to store, so it stays in memory.

@@ -34,7 +34,7 @@ func core(args []string, read []byte) int {
 		return ended.ExitCode()
 	}
 	if err != nil {
-		return call.Report(os.Stderr, credential.Fail(credential.Internal, "cannot start the core program "+exe, err))
+		return call.Report(os.Stderr, cannotStart(exe, err))
 	}
 	return 0
 }

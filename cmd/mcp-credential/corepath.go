@@ -3,6 +3,8 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -25,6 +27,14 @@ func corePath() (string, error) {
 		name += ".exe"
 	}
 	return filepath.Join(filepath.Dir(exe), name), nil
+}
+
+// cannotStart says why the core does not start, and where it comes from if it is not there: go install makes one program of two.
+func cannotStart(exe string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return credential.Fail(credential.Internal, exe+" is not there; mcp-credential is two programs, so install the other one too: go install github.com/mcp-credential/mcp-credential/cmd/mcp-credential-core@latest", nil)
+	}
+	return credential.Fail(credential.Internal, "cannot start the core program "+exe, err)
 }
 
 // launch starts the core as a detached process.
