@@ -73,6 +73,7 @@ var layout = map[string][]string{
 	"docs":                             {},
 	"integration":                      {},
 	"integration/hosts":                {},
+	"integration/release":              {},
 	"internal/archtest":                {},
 	"internal/testsupport":             {sys},
 	"internal/fakeworld":               {"credential", "internal/webclient"},
