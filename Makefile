@@ -27,7 +27,7 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 win
 FUZZTIME  ?= 5s
 RUNS      ?= 200
 
-.PHONY: all help build install uninstall demo test integration hosts check format vet cross bench fuzz snapshot release clean
+.PHONY: all help build install uninstall demo test integration hosts check format vet cross bench fuzz snapshot release pictures windows clean
 
 all: build
 
@@ -76,7 +76,7 @@ format: ## fails where gofmt would change something
 vet: ## go vet for every platform
 	@for platform in $(PLATFORMS); do \
 		echo "vet $$platform"; \
-		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) vet -trimpath -tags integration,hosts,release ./... || exit 1; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) vet -trimpath -tags integration,hosts,release,wine ./... || exit 1; \
 	done
 ifeq ($(OS),darwin)
 	CGO_ENABLED=1 $(GO) vet ./...
@@ -102,6 +102,16 @@ release: ## the same, made twice and compared; then installed, used and removed
 	sh scripts/release/run.sh reproduce
 	cd scripts/release && $(GO) tool actionlint ../../.github/workflows/*.yml
 	$(GO) test -count 1 -tags release ./integration/release
+
+pictures: build ## those of the README, from what demo and bench print
+	@mkdir -p dist
+	@$(GO) run ./scripts/demo -bin bin > dist/demo.txt
+	@$(GO) run ./scripts/bench -bin bin -runs $(RUNS) > dist/bench.txt
+	@$(GO) run ./scripts/pictures dist/demo.txt dist/bench.txt docs/pictures
+
+windows: ## the Windows programs under wine
+	sh scripts/windows/install.sh
+	$(GO) test -count 1 -tags wine -timeout 10m ./integration/windows
 
 clean: ## removes bin/ and dist/
 	rm -rf bin dist dist-extras

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/atomicfile"
 	"github.com/mcp-credential/mcp-credential/internal/home"
 )
 
@@ -126,9 +127,9 @@ func (s *Store) Forget(signIn string) error {
 	}
 	return errors.Join(
 		s.keys.Drop(signIn),
-		os.RemoveAll(s.dir.File(tokenFolder, signIn)),
-		os.RemoveAll(s.dir.File(spareFolder, signIn)),
-		os.RemoveAll(s.dir.File(memoryFolder, signIn)),
+		atomicfile.RemoveFolder(s.dir.File(tokenFolder, signIn)),
+		atomicfile.RemoveFolder(s.dir.File(spareFolder, signIn)),
+		atomicfile.RemoveFolder(s.dir.File(memoryFolder, signIn)),
 		s.Unpoint(func(p Pointer) bool { return p.SignIn == signIn }),
 	)
 }

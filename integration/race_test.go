@@ -163,7 +163,9 @@ func TestTwoHundredProcesses(t *testing.T) {
 	tokens := crowd(t, u, p.Server, processes)
 	took := time.Since(began)
 	s := p.stats()
-	if len(tokens) != 1 || s.HTTP["POST /token"] != 1 || len(s.HTTP) != 1 || s.Reuse != 0 {
+	asked := s.HTTP["POST /mcp"] // once, whether it refuses the token: some of the crowd ask for the same headers
+	delete(s.HTTP, "POST /mcp")
+	if len(tokens) != 1 || asked > 1 || s.HTTP["POST /token"] != 1 || len(s.HTTP) != 1 || s.Reuse != 0 {
 		t.Errorf("%d different tokens, requests %v, reuse %d", len(tokens), s.HTTP, s.Reuse)
 	}
 	for token, n := range tokens {

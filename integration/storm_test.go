@@ -88,7 +88,9 @@ func TestRefreshAhead(t *testing.T) {
 		t.Errorf("%d of %d answers are the old token, in %v", tokens[old], processes, took)
 	}
 	eventually(t, "the new token is there", 5*time.Second, func() bool { return u.must("get", w.ServerURL()) != old })
-	if s := w.Stats(); s.HTTP["POST /token"] != 1 || len(s.HTTP) != 1 || s.Reuse != 0 {
+	s := w.Stats()
+	asked := s.HTTP["POST /mcp"] // once, whether it refuses the token: some of the crowd ask for the same headers
+	if delete(s.HTTP, "POST /mcp"); asked > 1 || s.HTTP["POST /token"] != 1 || len(s.HTTP) != 1 || s.Reuse != 0 {
 		t.Errorf("requests %v, reuse %d", s.HTTP, s.Reuse)
 	}
 }

@@ -79,17 +79,28 @@ func (r *Request) takeAccess(a attributes) error {
 }
 
 // readAttributes reads key=value lines up to an empty line or the end. LF alone ends a line: a CR is refused, since
-// others may take it for a line's end (CVE-2024-50338, CVE-2024-52006). Keys we do not know are kept and never looked at.
+// others may take it for a line's end (CVE-2024-50338, CVE-2024-52006). But where each line ends with CR LF, the first one
+// included, it is PowerShell that has written them: git never does, and whoever smuggles a CR into a value of git's cannot have it
+// on the others. Keys we do not know are kept and never looked at.
 func readAttributes(r io.Reader) (attributes, error) {
 	a := attributes{one: map[string]string{}, many: map[string][]string{}}
 	lines := bufio.NewReader(r)
+	end := ""
 	for {
 		line, err := lines.ReadString('\n')
 		if err != nil && err != io.EOF {
 			return a, readError(err)
 		}
 		last := err == io.EOF
-		if line = strings.TrimSuffix(line, "\n"); line == "" {
+		if end == "" {
+			if end = "\n"; strings.HasSuffix(line, "\r\n") {
+				end = "\r\n"
+			}
+		}
+		if end == "\r\n" && !last && !strings.HasSuffix(line, end) {
+			return a, bad("the git request ends some lines with CR LF and others with LF")
+		}
+		if line = strings.TrimSuffix(line, end); line == "" {
 			return a, nil
 		}
 		if err := a.add(line); err != nil || last {

@@ -35,6 +35,8 @@ func TestGitServers(t *testing.T) {
 		{"url=https://h/\n", "https://h", true},
 		{"url=https://h?x=1\n", "https://h?x=1", false},
 		{"protocol=https\nhost=h\n\nhost=other\r\n", "https://h", true},
+		{"protocol=https\r\nhost=h\r\n\r\n", "https://h", true},
+		{"protocol=https\r\nhost=h", "https://h", true},
 	}
 	for _, c := range cases {
 		req, err := Decode(strings.NewReader(c.in), "git")
@@ -80,7 +82,9 @@ func TestGitRefuses(t *testing.T) {
 		"protocol=\nhost=h\n": credential.BadInput, "\n": credential.BadInput, "url=https:///x\n": credential.BadInput,
 		"url=h/mcp\n": credential.BadInput, "url=://h\n": credential.BadInput,
 		// CVE-2024-50338, CVE-2024-52006: a CR is no line's end and no part of a value.
-		begin + "username=a\rprotocol=x\n": credential.BadInput, "protocol=https\r\nhost=h\r\n": credential.BadInput,
+		begin + "username=a\rprotocol=x\n": credential.BadInput, "protocol=https\nhost=h\r\n": credential.BadInput,
+		"protocol=https\r\nhost=h\n": credential.BadInput, "protocol=https\r\nhost=h\r\r\n": credential.BadInput,
+		"protocol=https\r\nhost=h\r": credential.BadInput, "protocol=https\r\nhost=h\r\nusername=a\rb\r\n\r\n": credential.BadInput,
 		begin + "ignored=\r\n": credential.BadInput, begin + "wwwauth[]=a\x00b\n": credential.BadInput, "\r\n": credential.BadInput,
 		// CVE-2020-5260: an encoded line end in a URL's user information.
 		"url=https://a%0ahost=evil@h/\n": credential.BadInput, "url=https://a:b%0d@h/\n": credential.BadInput,

@@ -147,6 +147,20 @@ func Sweep(dir string, olderThan time.Duration) error {
 	return failed
 }
 
+// RemoveFolder removes a folder and the files in it; a missing one is no error. os.RemoveAll deletes as POSIX does, which file
+// systems of Windows refuse that are not NTFS (and wine 8.0), some with an error that Go takes for final.
+func RemoveFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return ignoreMissing(err)
+	}
+	var errs []error
+	for _, e := range entries {
+		errs = append(errs, ignoreMissing(os.Remove(filepath.Join(dir, e.Name()))))
+	}
+	return errors.Join(append(errs, ignoreMissing(os.Remove(dir)))...)
+}
+
 // isTemp reports whether Prepare could have made this name.
 func isTemp(name string) bool {
 	body, ok := strings.CutSuffix(name, tempSuffix)
