@@ -56,7 +56,15 @@ func setUp(m *testing.M) (int, error) {
 		build("build", "-o", filepath.Join(dir, "bin")+"/", "../../cmd/mcp-credential", "../../cmd/mcp-credential-core"),
 	}
 	for _, c := range steps {
-		if out, err := c.CombinedOutput(); err != nil {
+		words, err := os.Create(filepath.Join(dir, "words")) // no pipe: what wine leaves behind would hold it open
+		if err != nil {
+			return 1, err
+		}
+		c.Stdout, c.Stderr = words, words
+		err = c.Run()
+		_ = words.Close()
+		if err != nil {
+			out, _ := os.ReadFile(words.Name())
 			return 1, fmt.Errorf("%s: %w\n%s", c.Args, err, out)
 		}
 	}
@@ -109,7 +117,9 @@ func (m *machine) command(ctx context.Context, program string, args ...string) *
 }
 
 // run runs mcp-credential with text for stdin.
-func (m *machine) run(stdin string, args ...string) result { return m.start("mcp-credential", stdin, args...) }
+func (m *machine) run(stdin string, args ...string) result {
+	return m.start("mcp-credential", stdin, args...)
+}
 
 func (m *machine) start(program, stdin string, args ...string) result {
 	m.t.Helper()

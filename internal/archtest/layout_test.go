@@ -74,6 +74,7 @@ var layout = map[string][]string{
 	"integration":                      {},
 	"integration/hosts":                {},
 	"integration/release":              {},
+	"integration/windows":              {},
 	"internal/archtest":                {},
 	"internal/testsupport":             {sys},
 	"internal/fakeworld":               {"credential", "internal/webclient"},
@@ -83,6 +84,7 @@ var layout = map[string][]string{
 	"internal/fakeworld/mcpserver":     {"internal/fakeworld", "github.com/modelcontextprotocol/go-sdk/mcp"},
 	"scripts/bench":                    {"cache", "credential", "helper", "internal/fakeworld/mcphost", "internal/home", "state"},
 	"scripts/conformance/driver":       {"internal/fakeworld/mcphost"},
+	"scripts/pictures":                 {},
 	"scripts/demo":                     {"cmd/call", "internal/fakeworld", "internal/fakeworld/mcpserver", "internal/wait"},
 }
 

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -81,6 +82,9 @@ func TestFailedWriteLeavesNothing(t *testing.T) {
 func TestSweep(t *testing.T) {
 	dir := t.TempDir()
 	keep := []string{".file.12.tmp.", ".file.tmp", ".file.x1.tmp", "..12.tmp", "file", "file.12.tmp", ".new.12.tmp"}
+	if runtime.GOOS == "windows" {
+		keep = keep[1:] // a dot at the end of a name is dropped there
+	}
 	for _, name := range append([]string{".file.12.tmp", ".a.b.3.tmp"}, keep...) {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
