@@ -115,7 +115,7 @@ func (h Hosts) entry(one host.Host, e entry) Finding {
 		return fail("it starts "+h.short(program)+", which is not there", "have it renewed: "+setup)
 	}
 	if e.URL == "" {
-		return fail("its arguments start no bridge: "+credential.Printable(strings.Join(e.Args, " "), 200), "they should be: bridge URL")
+		return fail("its arguments start no bridge", "they should be: bridge URL; mcp-credential bridge --help has the rest") // they are not shown: a header may be a secret
 	}
 	there, err := home.Find(e.Home, func(name string) string {
 		if name == home.Variable {

@@ -77,9 +77,18 @@ func (s *server) checks(subject string) []Check {
 		{Name: checkCall, After: on(checkAudience), Run: s.call},
 	}
 	for i := range list {
-		list[i].Subject = subject
+		list[i].Subject, list[i].Run = subject, s.withoutQuery(list[i].Run)
 	}
 	return list
+}
+
+// withoutQuery is a check whose finding does not hold the query of the server's URL, where some servers want a key.
+func (s *server) withoutQuery(run func(context.Context) Finding) func(context.Context) Finding {
+	return func(ctx context.Context) Finding {
+		f := run(ctx)
+		f.Detail, f.Fix = strings.ReplaceAll(f.Detail, s.url, shown(s.url)), strings.ReplaceAll(f.Fix, s.url, shown(s.url))
+		return f
+	}
 }
 
 func (s *server) reach(ctx context.Context) Finding {
