@@ -178,7 +178,7 @@ func drawGet() string {
 	arrow(180, 64, 180, 100, "")
 	box(16, 100, 330, "front: mcp-credential", "two small files, one look at the hot key", "no network, nothing that waits")
 	arrow(346, 130, 420, 130, "")
-	box(420, 100, 324, "access token", "valid: printed, in 2 to 3 ms", "soon to end: printed, refreshed behind it")
+	box(420, 100, 324, "access token", "valid: printed, in 2 to 3 ms", "soon over: printed, then refreshed")
 	arrow(180, 166, 180, 206, "not valid")
 	box(16, 206, 330, "core: mcp-credential-core", "waits at most --wait for the refresh,", "which is a process of its own")
 	arrow(346, 240, 420, 240, "")
