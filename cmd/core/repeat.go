@@ -42,7 +42,11 @@ func checked(ctx context.Context, w *wiring, ask helper.Ask) (credential.Token, 
 		return t, nil
 	}
 	challenge, refused, err := f.Refuses(ctx, t.Server, t.Access)
-	if err != nil || !refused {
+	if err != nil {
+		w.trace("the host asks again within " + credential.RepeatRest.String() + "; the server cannot be asked why: " + err.Error())
+		return t, nil
+	}
+	if !refused {
 		w.trace("the host asks again within " + credential.RepeatRest.String() + "; the server does not refuse the token")
 		return t, nil
 	}
