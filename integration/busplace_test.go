@@ -27,7 +27,7 @@ func busPlace(t *testing.T) string {
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			testsupport.Missing(t, "the right to make "+dir)
 		}
-		t.Cleanup(func() { _ = os.Remove(dir) })
+		t.Cleanup(func() { _ = os.RemoveAll(dir) }) // gpg keeps sockets where it finds the folder
 	}
 	return socket
 }

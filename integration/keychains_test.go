@@ -56,10 +56,12 @@ func part(text string, marks ...string) string {
 	return ""
 }
 
-// withPass is an account with a gpg key without a passphrase and a password store that uses it.
+// withPass is an account with a gpg key without a passphrase and a password store that uses it. Its GnuPG home is not the
+// default one: every account whose home is would share one agent where the system keeps sockets below /run/user.
 func withPass(t *testing.T) *user {
 	u := bareUser(t)
-	u.write(".gnupg/.keep", "")
+	u.write("gnupg/.keep", "")
+	u.env["GNUPGHOME"] = u.path("gnupg")
 	t.Cleanup(func() {
 		end := exec.Command("gpgconf", "--kill", "all")
 		end.Env = u.environ()

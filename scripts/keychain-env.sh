@@ -32,16 +32,17 @@ kind=$1
 shift
 home=$(mktemp -d "${TMPDIR:-/tmp}/kc.XXXXXX")
 cleanup() {
-	command -v gpgconf >/dev/null && GNUPGHOME="$home/.gnupg" gpgconf --kill all 2>/dev/null || :
+	command -v gpgconf >/dev/null && GNUPGHOME="$home/gnupg" gpgconf --kill all 2>/dev/null || :
 	rm -rf "$home"
 }
 trap cleanup EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
-mkdir -m 700 "$home/run" "$home/.gnupg"
-unset DBUS_SESSION_BUS_ADDRESS XDG_DATA_HOME XDG_CONFIG_HOME XDG_CACHE_HOME GNUPGHOME PASSWORD_STORE_DIR
-export HOME="$home" XDG_RUNTIME_DIR="$home/run"
+mkdir -m 700 "$home/run" "$home/gnupg"
+unset DBUS_SESSION_BUS_ADDRESS XDG_DATA_HOME XDG_CONFIG_HOME XDG_CACHE_HOME PASSWORD_STORE_DIR
+# The GnuPG home is not the default one, whose agent gpg would share with other homes where it finds /run/user/UID.
+export HOME="$home" XDG_RUNTIME_DIR="$home/run" GNUPGHOME="$home/gnupg"
 
 new_key() { # the passphrase
 	gpg --batch --quiet --pinentry-mode loopback --passphrase "$1" --quick-generate-key keychain-env@example.invalid future-default default never
