@@ -26,6 +26,12 @@ func Add(text []byte, url string, s Server) (out []byte, ok bool, err error) {
 	if s.ClientID != "" {
 		lines = append(lines, "client_id = "+strconv.Quote(s.ClientID))
 	}
+	if s.RedirectURI != "" {
+		lines = append(lines, "redirect_uri = "+strconv.Quote(s.RedirectURI))
+	}
+	if s.MetadataURL != "" {
+		lines = append(lines, "metadata_url = "+strconv.Quote(s.MetadataURL))
+	}
 	if len(s.Scopes) > 0 {
 		var scopes []string
 		for _, one := range s.Scopes {

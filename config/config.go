@@ -6,6 +6,7 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -36,20 +37,24 @@ type Config struct {
 
 // Server is what the file says about one server.
 type Server struct {
-	Name                    string   `toml:"name"`
-	ClientID                string   `toml:"client_id"`
-	ClientSecretFile        string   `toml:"client_secret_file"`
-	Identity                string   `toml:"identity"`                  // kind of the machine identity that answers
-	Tenant                  string   `toml:"tenant"`                    // Entra ID
-	CertificateFile         string   `toml:"certificate_file"`          // of a service principal: PEM or PFX
-	CertificatePasswordFile string   `toml:"certificate_password_file"` // of a PFX
-	FederatedTokenFile      string   `toml:"federated_token_file"`      // of a workload identity
-	Scopes                  []string `toml:"scopes"`                    // replace those that the server publishes
-	Account                 string   `toml:"account"`                   // the default --account
-	Issuer                  string   `toml:"issuer"`                    // the only authorization server to accept
-	Resource                string   `toml:"resource"`                  // accept this resource in the metadata of a server that gets its own wrong
-	Store                   string   `toml:"store"`                     // keychain for the sign-ins of this server
-	Prompt                  string   `toml:"prompt"`
+	Name                    string            `toml:"name"`
+	ClientID                string            `toml:"client_id"`
+	ClientSecretFile        string            `toml:"client_secret_file"`
+	RedirectURI             string            `toml:"redirect_uri"`               // that the client was registered with, on this machine
+	AuthMethod              string            `toml:"token_endpoint_auth_method"` // that the client was registered with
+	Params                  map[string]string `toml:"authorization_params"`       // more of the authorization request
+	Identity                string            `toml:"identity"`                   // kind of the machine identity that answers
+	Tenant                  string            `toml:"tenant"`                     // Entra ID
+	CertificateFile         string            `toml:"certificate_file"`           // of a service principal: PEM or PFX
+	CertificatePasswordFile string            `toml:"certificate_password_file"`  // of a PFX
+	FederatedTokenFile      string            `toml:"federated_token_file"`       // of a workload identity
+	Scopes                  []string          `toml:"scopes"`                     // replace those that the server publishes
+	Account                 string            `toml:"account"`                    // the default --account
+	Issuer                  string            `toml:"issuer"`                     // the only authorization server to accept
+	MetadataURL             string            `toml:"metadata_url"`               // where the authorization server's metadata is
+	Resource                string            `toml:"resource"`                   // accept this resource in the metadata of a server that gets its own wrong
+	Store                   string            `toml:"store"`                      // keychain for the sign-ins of this server
+	Prompt                  string            `toml:"prompt"`
 }
 
 // Load reads path. No file is the zero Config; a file that cannot be used is an error of kind BadInput.
@@ -141,10 +146,44 @@ func (s Server) check() error {
 			return err
 		}
 	}
+	if s.MetadataURL != "" {
+		if err := credential.CheckEndpoint(s.MetadataURL, "metadata_url"); err != nil {
+			return err
+		}
+	}
+	if err := s.checkClient(); err != nil {
+		return err
+	}
 	if err := checkIdentity(s.Identity); err != nil {
 		return err
 	}
 	return checkPrompt("prompt", s.Prompt)
+}
+
+// ownParams are those of the authorization request that a sign-in is made of, and those that would replace it as a whole
+// (RFC 9101) or send its answer another way.
+var ownParams = []string{
+	"response_type", "client_id", "redirect_uri", "state", "code_challenge", "code_challenge_method", "scope", "resource", "claims",
+	"nonce", "response_mode", "request", "request_uri",
+}
+
+// checkClient judges what is said about a client that was registered by hand.
+func (s Server) checkClient() error {
+	if s.RedirectURI != "" {
+		if err := credential.CheckRedirect(s.RedirectURI); err != nil {
+			return errors.New("redirect_uri: " + err.Error())
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Params)) {
+		if name == "" || slices.Contains(ownParams, name) {
+			return errors.New("authorization_params: " + strconv.Quote(name) + " cannot be set: the sign-in sets it itself")
+		}
+	}
+	methods := []string{"none", "client_secret_basic", "client_secret_post"}
+	if s.AuthMethod != "" && !slices.Contains(methods, s.AuthMethod) {
+		return errors.New("token_endpoint_auth_method is " + strconv.Quote(s.AuthMethod) + "; it can be one of " + strings.Join(methods, ", "))
+	}
+	return nil
 }
 
 // checkIdentity knows the kinds of machine identity; what each needs, their sources say.

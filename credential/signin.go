@@ -19,6 +19,11 @@ type Target struct {
 	ClientID  string    // empty: the source registers or asks
 	Secret    Secret    // client secret given on the command line or by config, else empty
 	Endpoints Endpoints // of the issuer
+
+	// What a person has written down about a client that was registered by hand. A refresh uses none of it.
+	Redirect   string            // redirect_uri, byte-exact, see CheckRedirect; empty: any free port
+	Params     map[string]string // more parameters of the authorization request, none of them ours
+	AuthMethod string            // token_endpoint_auth_method (RFC 7591 section 2); empty: the source chooses
 }
 
 // Endpoints is what is remembered of an authorization server, so that a refresh needs no discovery. All URLs have

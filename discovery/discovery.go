@@ -41,6 +41,10 @@ type Finder struct {
 
 	// OnlyIssuer returns the authorization server that the user's configuration names for server, or "". nil: none.
 	OnlyIssuer func(server string) string
+
+	// MetadataURL returns where the user's configuration says that the metadata of server's authorization server is, or "".
+	// nil: nothing is said.
+	MetadataURL func(server string) string
 }
 
 // Find asks serverURL (canonical, see credential.ParseServerURL) and its metadata. Errors are of kind Network,
@@ -103,7 +107,7 @@ func (f Finder) endpoints(ctx context.Context, server, issuer string, asked answ
 	if err := checkReach(server, issuer, "issuer"); err != nil {
 		return credential.Endpoints{}, err
 	}
-	return f.Issuer(ctx, issuer)
+	return f.Issuer(ctx, server, issuer)
 }
 
 // resource returns the protected resource metadata, and nil where the server has none.

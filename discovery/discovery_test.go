@@ -316,11 +316,11 @@ func TestMicrosoft(t *testing.T) {
 func TestIssuer(t *testing.T) {
 	s := &site{docs: map[string]string{oidcRoot: goodAS}}
 	s.start(t)
-	got, err := finder(t).Issuer(t.Context(), s.url)
+	got, err := finder(t).Issuer(t.Context(), "", s.url)
 	if err != nil || got.Token != s.url+"/token" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if _, err := finder(t).Issuer(t.Context(), "javascript:x"); credential.KindOf(err) != credential.Hostile {
+	if _, err := finder(t).Issuer(t.Context(), "", "javascript:x"); credential.KindOf(err) != credential.Hostile {
 		t.Errorf("javascript: %v", err)
 	}
 }

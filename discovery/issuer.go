@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -23,18 +24,19 @@ type serverMeta struct {
 	Device string `json:"device_authorization_endpoint"`
 }
 
-// Issuer fetches the metadata of an authorization server that is known already. The document's issuer must equal
-// issuer byte by byte (RFC 8414 section 3.3). For Entra ID nothing is fetched.
-func (f Finder) Issuer(ctx context.Context, issuer string) (credential.Endpoints, error) {
-	e, found, err := f.metadata(ctx, issuer, func(named string) bool { return named == issuer })
+// Issuer fetches the metadata of an authorization server that is known already, as that of server. The document's issuer
+// must equal issuer byte by byte (RFC 8414 section 3.3). For Entra ID nothing is fetched.
+func (f Finder) Issuer(ctx context.Context, server, issuer string) (credential.Endpoints, error) {
+	e, found, err := f.metadata(ctx, server, issuer, func(named string) bool { return named == issuer })
 	if err == nil && !found {
 		err = credential.Fail(credential.Misconfigured, "the authorization server "+credential.Printable(issuer, 200)+" publishes no metadata", nil)
 	}
 	return e, err
 }
 
-// metadata looks where the metadata of an issuer may be; is judges the issuer that the document names.
-func (f Finder) metadata(ctx context.Context, issuer string, is func(named string) bool) (credential.Endpoints, bool, error) {
+// metadata looks where the configuration says that the metadata is, else where that of an issuer may be; is judges the issuer
+// that the document names.
+func (f Finder) metadata(ctx context.Context, server, issuer string, is func(named string) bool) (credential.Endpoints, bool, error) {
 	if err := credential.CheckEndpoint(issuer, "issuer"); err != nil {
 		return credential.Endpoints{}, false, err
 	}
@@ -42,6 +44,9 @@ func (f Finder) metadata(ctx context.Context, issuer string, is func(named strin
 		return credential.Endpoints{Issuer: issuer}, true, nil
 	}
 	places, err := issuerMetadataURLs(issuer)
+	if f.MetadataURL != nil && f.MetadataURL(server) != "" {
+		places, err = []string{f.MetadataURL(server)}, nil
+	}
 	if err != nil {
 		return credential.Endpoints{}, false, err
 	}
@@ -130,8 +135,12 @@ func checkEndpoints(e credential.Endpoints) error {
 // there that the document's could be compared with: any on the same origin, whose owner is one, will do.
 func (f Finder) legacy(ctx context.Context, server string, asked answer) (credential.Endpoints, error) {
 	origin := credential.Origin(server)
-	e, found, err := f.metadata(ctx, origin, func(named string) bool {
-		return credential.Origin(named) == origin && credential.CheckEndpoint(named, "issuer") == nil
+	owner := origin
+	if f.MetadataURL != nil {
+		owner = cmp.Or(credential.Origin(f.MetadataURL(server)), origin)
+	}
+	e, found, err := f.metadata(ctx, server, owner, func(named string) bool {
+		return credential.Origin(named) == owner && credential.CheckEndpoint(named, "issuer") == nil
 	})
 	if err != nil || found {
 		return e, err

@@ -82,6 +82,9 @@ type Settings struct {
 	Name         string
 	ClientID     string
 	ClientSecret string // path of a file
+	Redirect     string // redirect_uri of the client; see credential.Target
+	Params       map[string]string
+	AuthMethod   string
 	Scopes       []string
 	Account      string
 	Issuer       string
@@ -111,7 +114,7 @@ type Helper struct {
 	KeychainKeys bool // the keychain holds the data keys of machine identities: it never asks (macOS)
 
 	Find   func(ctx context.Context, serverURL string, s Settings) (Found, error)
-	Issuer func(ctx context.Context, issuer string) (credential.Endpoints, error)
+	Issuer func(ctx context.Context, serverURL, issuer string) (credential.Endpoints, error)
 
 	// PassphraseFile is the file that opens a store here; empty: it needs none. Sign-ins remember it for callers with less of an
 	// environment.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -22,6 +23,7 @@ type Login struct {
 	Name             string
 	ClientID         string
 	ClientSecretFile string
+	CallbackPort     int      // of this machine, that the client was registered with; 0: see Settings.Redirect
 	Tenant           string   // of Entra ID, replacing the one that the server names
 	Scopes           []string // besides what the server or the configuration lists, and what was approved before
 	Anew             bool     // sign in again even where a live sign-in serves the server
@@ -167,6 +169,7 @@ func (h logins) propose(l Login, settings Settings, found Found, before resolved
 		p.SameApp = records(h).sameApp(l.URL, scopes)
 	}
 	t := credential.Target{
+		Redirect: redirect(l, settings, before.signIn, client), Params: settings.Params, AuthMethod: settings.AuthMethod,
 		Server: l.URL, Resource: found.Resource, Scopes: scopes, Account: p.Account,
 		ClientID: client, Secret: secret, Endpoints: found.Endpoints, Claims: before.signIn.Claims,
 	}
@@ -174,6 +177,18 @@ func (h logins) propose(l Login, settings Settings, found Found, before resolved
 		t.User = before.signIn.User // who need not choose the account: what is new is seen by a person
 	}
 	return p, t, nil
+}
+
+// redirect is where the client's sign-ins end: with the port that was asked for, else where the configuration says, else
+// where the last sign-in of this client ended; empty: on any port.
+func redirect(l Login, settings Settings, before state.SignIn, client string) string {
+	switch {
+	case l.CallbackPort != 0:
+		return credential.LocalRedirect(settings.Redirect, strconv.Itoa(l.CallbackPort))
+	case settings.Redirect == "" && client != "" && client == before.ClientID:
+		return before.Redirect
+	}
+	return settings.Redirect
 }
 
 // reuse proves that the sign-in at hand still serves: a cached token, else a refresh. No browser is opened.
@@ -200,7 +215,7 @@ func (h logins) save(ctx context.Context, kc Keychain, p Proposal, t credential.
 	si := state.SignIn{
 		ID: id, Source: found.Source, Unbound: found.Unbound, Subject: answer.Subject, Keychain: kc.Store(), Tier: kc.Tier(), PassphraseFile: h.PassphraseFile(kc.Store()), ClientID: answer.ClientID, Registered: registered,
 		AuthMethod: answer.AuthMethod, Account: p.Account, User: answer.User, Resource: bound, Endpoints: t.Endpoints,
-		Requested: t.Scopes, Granted: answer.Token.Scopes, NoRefresh: answer.Grant.RefreshToken.IsZero(),
+		Redirect: t.Redirect, Requested: t.Scopes, Granted: answer.Token.Scopes, NoRefresh: answer.Grant.RefreshToken.IsZero(),
 		Created: h.Now(), RefreshExpires: answer.RefreshExpires,
 	}
 	if !si.NoRefresh {

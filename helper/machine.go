@@ -194,7 +194,7 @@ func (r *identity) request(ctx context.Context, claims string) (credential.Token
 	if r.who.Lookup && target.Endpoints.Token == "" {
 		r.Trace("discovery: the metadata of " + r.who.Issuer)
 		var err error
-		if target.Endpoints, err = r.Issuer(ctx, r.who.Issuer); err != nil {
+		if target.Endpoints, err = r.Issuer(ctx, r.server, r.who.Issuer); err != nil {
 			return credential.Token{}, err
 		}
 		r.record.Endpoints = target.Endpoints

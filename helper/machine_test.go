@@ -246,7 +246,7 @@ func TestMachineLookup(t *testing.T) {
 	r := newMachineRig(t)
 	r.service.who.Lookup = true
 	lookups := 0
-	r.Issuer = func(_ context.Context, issuer string) (credential.Endpoints, error) {
+	r.Issuer = func(_ context.Context, _, issuer string) (credential.Endpoints, error) {
 		lookups++
 		return credential.Endpoints{Issuer: issuer, Token: issuer + "/token"}, nil
 	}

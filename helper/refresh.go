@@ -184,7 +184,7 @@ func (r *refusal) Unwrap() error { return r.err }
 // endpoints looks up the authorization server of a sign-in that came by store, which knows its issuer only.
 func (h refreshes) endpoints(ctx context.Context, s resolved) (credential.Endpoints, error) {
 	h.Trace("discovery: the metadata of " + s.server.Issuer)
-	e, err := h.Issuer(ctx, s.server.Issuer)
+	e, err := h.Issuer(ctx, s.server.URL, s.server.Issuer)
 	if err != nil {
 		return e, err
 	}

@@ -70,7 +70,7 @@ func rigAt(dir home.Dir) *rig {
 		Keychain:       func(context.Context, string) (Keychain, error) { return r.keychain(), nil },
 		Source:         func(string) (Refresher, error) { return r.server, nil },
 		Find:           func(context.Context, string, Settings) (Found, error) { return r.found, nil },
-		Issuer:         func(context.Context, string) (credential.Endpoints, error) { return r.found.Endpoints, nil },
+		Issuer:         func(context.Context, string, string) (credential.Endpoints, error) { return r.found.Endpoints, nil },
 		Launch:         func(args ...string) error { r.launched = append(r.launched, args); return nil },
 		PassphraseFile: func(string) string { return "" },
 		Attended:       func(string) bool { return r.attended },

@@ -11,5 +11,5 @@ var copilot = Host{
 		}
 		return under(".copilot/mcp-config.json")(p)
 	},
-	Syntax: jsonc{at: [][]string{{"mcpServers"}}, url: []string{"url"}, kind: "local", defaults: []field{{"tools", []string{"*"}}}},
+	Syntax: jsonc{at: [][]string{{"mcpServers"}}, url: []string{"url"}, kind: "local", defaults: []field{{"tools", []string{"*"}}}, callback: "http://127.0.0.1/"},
 }

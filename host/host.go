@@ -51,14 +51,15 @@ type Server struct {
 	Name  string
 	URL   string
 
-	Ours         bool     // it is an entry of ours already
-	Program      string   // of ours: what it starts, as it is written there
-	Args         []string // of ours: what that is given; nil for a token command
-	Home         string   // of ours: the directory that it names for us; empty: the usual one
-	Headers      map[string]string
-	ClientID     string
-	Scopes       []string
-	CallbackPort string
+	Ours        bool     // it is an entry of ours already
+	Program     string   // of ours: what it starts, as it is written there
+	Args        []string // of ours: what that is given; nil for a token command
+	Home        string   // of ours: the directory that it names for us; empty: the usual one
+	Headers     map[string]string
+	ClientID    string
+	Scopes      []string
+	Redirect    string // redirect_uri of the client on this machine; empty: any port
+	MetadataURL string // of the authorization server's metadata
 }
 
 // Entry is what takes the place of a remote server's entry.

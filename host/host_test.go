@@ -120,7 +120,10 @@ func TestServers(t *testing.T) {
 		want       Server
 	}{
 		"oauth of Gemini": {"gemini", `{"mcpServers":{"a":{"httpUrl":"https://h/mcp","oauth":{"clientId":"c","scopes":["x","y"]}}}}`, Server{ClientID: "c", Scopes: []string{"x", "y"}}},
-		"port of Copilot": {"copilot", `{"mcpServers":{"a":{"url":"https://h/mcp","oauth":{"clientId":"c","callbackPort":3118}}}}`, Server{ClientID: "c", CallbackPort: "3118"}},
+		"port of Copilot": {"copilot", `{"mcpServers":{"a":{"url":"https://h/mcp","oauth":{"clientId":"c","callbackPort":3118}}}}`, Server{ClientID: "c", Redirect: "http://127.0.0.1:3118/"}},
+		"auth of Copilot": {"copilot", `{"mcpServers":{"a":{"url":"https://h/mcp","auth":{"redirectPort":19876}}}}`, Server{Redirect: "http://127.0.0.1:19876/"}},
+		"oauth of Claude": {"claude-code", `{"mcpServers":{"a":{"url":"https://h/mcp","oauth":{"clientId":"c","callbackPort":3118,"authServerMetadataUrl":"https://as/m"}}}}`, Server{ClientID: "c", Redirect: "http://localhost:3118/callback", MetadataURL: "https://as/m"}},
+		"whole redirect":  {"opencode", `{"mcp":{"a":{"url":"https://h/mcp","oauth":{"redirectUri":"http://127.0.0.1:1/x"}}}}`, Server{Redirect: "http://127.0.0.1:1/x"}},
 		"scope in a line": {"opencode", `{"mcp":{"a":{"url":"https://h/mcp","oauth":{"scope":"x y"}}}}`, Server{Scopes: []string{"x", "y"}}},
 		"ours":            {"cursor", `{"mcpServers":{"a":{"command":"C:\\Tools\\mcp-credential.exe","args":["bridge","https://h/mcp"]}}}`, Server{Ours: true}},
 		"our command":     {"claude-code", `{"mcpServers":{"a":{"url":"https://h/mcp","headersHelper":"/x/mcp-credential get"}}}`, Server{Ours: true}},
@@ -137,7 +140,7 @@ func TestServers(t *testing.T) {
 			continue
 		}
 		got := all[0]
-		if got.Name != "a" || got.URL != "https://h/mcp" || got.Ours != c.want.Ours || got.ClientID != c.want.ClientID || got.CallbackPort != c.want.CallbackPort ||
+		if got.Name != "a" || got.URL != "https://h/mcp" || got.Ours != c.want.Ours || got.ClientID != c.want.ClientID || got.Redirect != c.want.Redirect || got.MetadataURL != c.want.MetadataURL ||
 			strings.Join(got.Scopes, " ") != strings.Join(c.want.Scopes, " ") || len(got.Headers) != len(c.want.Headers) || got.Headers["X-Team"] != c.want.Headers["X-Team"] {
 			t.Errorf("%s: %+v", name, got)
 		}

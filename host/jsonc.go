@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/tailscale/hujson"
+
+	"github.com/mcp-credential/mcp-credential/credential"
 )
 
 // jsonc is a configuration in JSON, with comments and trailing commas where the host has them.
@@ -18,6 +20,7 @@ type jsonc struct {
 	oneList  bool       // program and arguments are one list
 	token    func(e Entry, s Server) []field
 	defaults []field // what an entry needs that has no such member
+	callback string  // redirect_uri of a client of which the port is known; empty: as credential.LocalRedirect has it
 }
 
 // field is a member of an object, with a value that has an encoding.
@@ -131,13 +134,14 @@ func (j jsonc) server(m hujson.ObjectMember) (Server, bool) {
 	}
 	for _, name := range []string{"oauth", "auth"} {
 		if o, ok := e[name].(map[string]any); ok {
-			s.readOAuth(o)
+			s.readOAuth(o, j.callback)
 		}
 	}
 	return s, true
 }
 
-func (s *Server) readOAuth(o map[string]any) {
+// readOAuth reads what an entry says about its client; callback as in jsonc.
+func (s *Server) readOAuth(o map[string]any, callback string) {
 	for _, name := range []string{"clientId", "client_id", "CLIENT_ID"} {
 		if id, ok := o[name].(string); ok {
 			s.ClientID = id
@@ -148,9 +152,15 @@ func (s *Server) readOAuth(o map[string]any) {
 			s.Scopes = append(s.Scopes, strings.Fields(text)...)
 		}
 	}
-	if port, ok := o["callbackPort"]; ok {
-		s.CallbackPort = fmt.Sprint(port)
+	for _, name := range []string{"callbackPort", "redirectPort"} {
+		if port, ok := o[name]; ok {
+			s.Redirect = credential.LocalRedirect(callback, fmt.Sprint(port))
+		}
 	}
+	if uri, ok := o["redirectUri"].(string); ok {
+		s.Redirect = uri
+	}
+	s.MetadataURL, _ = o["authServerMetadataUrl"].(string)
 }
 
 // texts are the strings in a value that is one or a list of them.

@@ -59,10 +59,10 @@ func (codexTOML) Servers(text []byte) ([]Server, error) {
 		if _, bearer := e["bearer_token_env_var"]; bearer {
 			s.Headers["Authorization"] = ""
 		}
-		s.readOAuth(e)
+		s.readOAuth(e, "")
 		s.ClientID, _ = e["oauth_client_id"].(string)
 		if o, ok := e["oauth"].(map[string]any); ok {
-			s.readOAuth(o)
+			s.readOAuth(o, "")
 		}
 		out = append(out, s)
 	}

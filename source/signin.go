@@ -32,6 +32,30 @@ func Kept(err, kept error) error {
 	return fmt.Errorf("%w; and %w", err, kept)
 }
 
+// Listen waits for the redirect of a sign-in where its client was registered to have it, else at an address that free
+// chooses. form is for answers that come as a form post.
+func Listen(ctx context.Context, ui UI, t credential.Target, state string, form bool, free func(state string) (*loopback.Redirect, error)) (*loopback.Redirect, error) {
+	if t.Redirect == "" {
+		return free(state)
+	}
+	return loopback.ListenAt(ctx, state, t.Redirect, form, func() {
+		ui.Tell("another sign-in waits at " + t.Redirect + "; this one begins when it is over")
+	})
+}
+
+// RedirectElsewhere is where the redirect goes of a sign-in whose person pastes it: nobody listens there.
+func RedirectElsewhere(t credential.Target, free func(state string) (*loopback.Redirect, error)) (string, error) {
+	if t.Redirect != "" {
+		return t.Redirect, nil
+	}
+	waiting, err := free("")
+	if err != nil {
+		return "", err
+	}
+	waiting.Close()
+	return waiting.URI(), nil
+}
+
 // Browse has the person's browser opened and waits for the redirect. The redirect may come first: a browser that stays
 // in the foreground is still "being opened" when its person has long signed in.
 func Browse(ctx context.Context, ui UI, url string, waiting *loopback.Redirect) (loopback.Callback, error) {

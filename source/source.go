@@ -52,4 +52,6 @@ type UI interface {
 	// Registered is called with a client that was just registered, before the person is asked to sign in, so that it
 	// can be used again after a failed attempt.
 	Registered(clientID string, secret credential.Secret) error
+	// Tell tells the person what the sign-in waits for, where nothing is asked of them.
+	Tell(text string)
 }

@@ -64,7 +64,8 @@ type SignIn struct {
 	Tier            string                 `json:"tier"`                      // what that keychain is called
 	PassphraseFile  string                 `json:"passphrase_file,omitempty"` // that opened it when the sign-in was made, where it has one
 	ClientID        string                 `json:"client_id"`
-	Registered      bool                   `json:"registered,omitempty"` // the client was registered dynamically
+	Registered      bool                   `json:"registered,omitempty"`   // the client was registered dynamically
+	Redirect        string                 `json:"redirect_uri,omitempty"` // that the client was registered with; empty: any port
 	AuthMethod      string                 `json:"auth_method"`
 	Account         string                 `json:"account"`
 	User            string                 `json:"user,omitempty"`    // what the identity provider calls the person

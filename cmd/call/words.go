@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -34,6 +35,7 @@ type Login struct {
 	Account          string
 	ClientID         string
 	ClientSecretFile string
+	CallbackPort     int
 	Tenant           string
 	Name             string
 	Scopes           []string
@@ -107,6 +109,9 @@ func (l Login) arguments(e *credential.Error) string {
 	add("--account", cmp.Or(l.Account, e.Account))
 	add("--client-id", l.ClientID)
 	add("--client-secret-file", l.ClientSecretFile)
+	if l.CallbackPort != 0 {
+		add("--callback-port", strconv.Itoa(l.CallbackPort))
+	}
 	add("--tenant", l.Tenant)
 	add("--name", l.Name)
 	for _, scope := range credential.JoinScopes(l.Scopes, e.Scopes) {

@@ -20,6 +20,7 @@ type loginCmd struct {
 	Name             string   `help:"What to call the server in messages." placeholder:"NAME"`
 	ClientID         string   `name:"client-id" help:"OAuth client: an id, or the https URL of a client id metadata document." placeholder:"ID"`
 	ClientSecretFile string   `name:"client-secret-file" help:"File that holds the client's secret." placeholder:"FILE"`
+	CallbackPort     int      `name:"callback-port" help:"Port of this machine that the client was registered with: http://localhost:PORT/callback." placeholder:"PORT"`
 	Tenant           string   `help:"Entra ID tenant to sign in to: GUID or domain." placeholder:"TENANT"`
 	Scope            []string `help:"Additional scope to ask for; can be repeated." sep:"none" placeholder:"SCOPE"`
 	Device           bool     `xor:"way" help:"Sign in with a code on any device."`
@@ -41,6 +42,9 @@ func (c loginCmd) Run(ctx context.Context, s streams) error {
 	if !credential.CheckLabel(c.Account) || !credential.CheckLabel(c.Name) {
 		return credential.Fail(credential.Usage, "an account label or a name is at most 200 printable characters", nil)
 	}
+	if c.CallbackPort < 0 || c.CallbackPort >= 1<<16 {
+		return credential.Fail(credential.Usage, "--callback-port takes a port, 1 to 65535", nil)
+	}
 	w, err := wire(c.common, s)
 	if err == nil {
 		err = w.broken
@@ -50,7 +54,8 @@ func (c loginCmd) Run(ctx context.Context, s streams) error {
 	}
 	w.allowAsking()
 	out, err := w.helper.Login(ctx, helper.Login{
-		URL: url, Account: c.Account, Name: c.Name, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Tenant: c.Tenant, Scopes: c.Scope, Anew: c.Force,
+		URL: url, Account: c.Account, Name: c.Name, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, CallbackPort: c.CallbackPort, Tenant: c.Tenant,
+		Scopes: c.Scope, Anew: c.Force,
 	}, w.person(c.way(), false))
 	if text := webclient.Detail(err); text != "" {
 		w.trace("network: " + text)
@@ -68,7 +73,8 @@ func (c loginCmd) Run(ctx context.Context, s streams) error {
 // asLogin is this sign-in once more.
 func (c loginCmd) asLogin() call.Login {
 	l := call.Login{
-		Account: c.Account, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, Tenant: c.Tenant, Name: c.Name,
+		Account: c.Account, ClientID: c.ClientID, ClientSecretFile: c.ClientSecretFile, CallbackPort: c.CallbackPort,
+		Tenant: c.Tenant, Name: c.Name,
 		Scopes: c.Scope, Device: c.Device, NoBrowser: c.NoBrowser,
 	}
 	if !c.Verbose {

@@ -206,6 +206,9 @@ func (p *person) PastedRedirect(ctx context.Context, wrong error) (string, error
 // redirect URIs with their ports would refuse the old one in the browser, where nobody could explain it.
 func (p *person) Registered(string, credential.Secret) error { return nil }
 
+// Tell says what the sign-in waits for.
+func (p *person) Tell(text string) { call.Say(p.w.streams.err, text) }
+
 // line prints text as it is, without the program's name, to be copied.
 func (p *person) line(text string) {
 	_, _ = io.WriteString(p.w.streams.err, credential.Printable(text, 4096)+"\n")

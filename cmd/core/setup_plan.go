@@ -197,8 +197,11 @@ func (c setupCmd) explain(w *wiring, h host.Host, s host.Server) {
 			about("the header " + credential.Printable(name, 80) + " is not copied; a sign-in takes its place, or the bridge's --header @FILE")
 		}
 	}
-	if s.CallbackPort != "" {
-		about("the callback port " + credential.Printable(s.CallbackPort, 10) + " is not copied: sign-ins take any free port")
+	if s.Redirect != "" && credential.CheckRedirect(s.Redirect) != nil {
+		about("the redirect_uri " + credential.Printable(s.Redirect, 200) + " is not copied: it is not http://localhost:PORT/PATH")
+	}
+	if s.MetadataURL != "" && credential.CheckEndpoint(s.MetadataURL, "metadata_url") != nil {
+		about("the address of the metadata, " + credential.Printable(s.MetadataURL, 200) + ", is not copied: it is not https")
 	}
 }
 
@@ -211,10 +214,17 @@ func (c setupCmd) planSettings(w *wiring, servers []host.Server) (plan, error) {
 	}
 	one := plan{host: "mcp-credential", file: f, text: f.Text}
 	for _, s := range servers {
-		if s.ClientID == "" && len(s.Scopes) == 0 {
+		entry := config.Server{ClientID: s.ClientID, Scopes: s.Scopes}
+		if credential.CheckRedirect(s.Redirect) == nil {
+			entry.RedirectURI = s.Redirect
+		}
+		if credential.CheckEndpoint(s.MetadataURL, "metadata_url") == nil {
+			entry.MetadataURL = s.MetadataURL
+		}
+		if entry.ClientID == "" && len(entry.Scopes) == 0 && entry.RedirectURI == "" && entry.MetadataURL == "" {
 			continue
 		}
-		next, added, err := config.Add(one.text, s.URL, config.Server{ClientID: s.ClientID, Scopes: s.Scopes})
+		next, added, err := config.Add(one.text, s.URL, entry)
 		if err != nil {
 			return one, credential.Fail(credential.BadInput, path, err)
 		}

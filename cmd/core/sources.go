@@ -73,6 +73,7 @@ func (w sources) finder(trace func(string)) (discovery.Finder, error) {
 			}
 			return "" // Entra's are spelt in several ways
 		},
+		MetadataURL: func(server string) string { return w.config.Servers[server].MetadataURL },
 	}, err
 }
 
@@ -101,10 +102,10 @@ func (w sources) findTelling(ctx context.Context, url string, settings helper.Se
 	return helper.Found{Resource: s.Resource, Name: s.Name, Scopes: s.Scopes, Source: sourceOAuth, Endpoints: s.Endpoints}, nil
 }
 
-func (w sources) issuer(ctx context.Context, issuer string) (credential.Endpoints, error) {
+func (w sources) issuer(ctx context.Context, server, issuer string) (credential.Endpoints, error) {
 	f, err := w.finder(w.trace)
 	if err != nil {
 		return credential.Endpoints{}, err
 	}
-	return f.Issuer(ctx, issuer)
+	return f.Issuer(ctx, server, issuer)
 }

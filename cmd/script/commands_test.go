@@ -32,6 +32,7 @@ func commands() map[string]command {
 		"rewrite":    plainly(rewrite),
 		"redirect":   plainly(redirectOf),
 		"fetch":      plainly(fetch),
+		"freeport":   plainly(freePort),
 		"proxy":      plainly(startProxy),
 	}
 }

@@ -11,6 +11,17 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// freePort: freeport NAME sets NAME to a port that nobody has at this moment.
+func freePort(ts *testscript.TestScript, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: freeport NAME")
+	}
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], fmt.Sprint(l.Addr().(*net.TCPAddr).Port))
+	ts.Check(l.Close())
+}
+
 // startProxy: proxy FILE starts a proxy that reaches nothing: it appends "METHOD TARGET" of each request to FILE and
 // answers 502. It sets PROXY to its URL.
 func startProxy(ts *testscript.TestScript, args []string) {

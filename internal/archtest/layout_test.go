@@ -23,7 +23,7 @@ var layout = map[string][]string{
 	"internal/detach":     {"credential", sys},
 	"internal/wait":       {},
 	"internal/home":       {"credential"},
-	"internal/loopback":   {"credential"},
+	"internal/loopback":   {"credential", "internal/wait", sys},
 	"internal/microsoft":  {"credential"},
 	"internal/webclient":  {"credential", sys},
 

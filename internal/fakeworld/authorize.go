@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -19,6 +20,7 @@ type authorization struct {
 	scopes    []string
 	resource  string
 	subject   string
+	online    bool
 }
 
 type code struct {
@@ -36,6 +38,9 @@ func (w *World) authorize(rw http.ResponseWriter, r *http.Request) {
 	w.stats.AuthorizeRequests = append(w.stats.AuthorizeRequests, q)
 	a := &authorization{client: w.client(q.Get("client_id")), redirect: q.Get("redirect_uri"), state: q.Get("state"),
 		challenge: q.Get("code_challenge"), nonce: q.Get("nonce"), resource: q.Get("resource"), subject: w.user(q)}
+	if name, value, set := strings.Cut(w.opt.OfflineParam, "="); set {
+		a.online = q.Get(name) != value
+	}
 	if r.Method != http.MethodGet || a.client == nil || !a.client.allowsRedirect(a.redirect, w.opt.ExactPorts) {
 		http.Error(rw, "Unknown client or redirect URI.", http.StatusBadRequest)
 		return

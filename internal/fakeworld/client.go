@@ -48,6 +48,9 @@ func wellKnownClients(o Options) []Client {
 		ID: PublicClient, AuthMethod: "none", ApplicationType: "native", ResponseTypes: []string{"code"},
 		RedirectURIs: []string{"http://127.0.0.1/callback"}, GrantTypes: []string{grantCode, grantRefresh, grantDevice},
 	}
+	if o.Redirect != "" {
+		public.RedirectURIs = []string{o.Redirect}
+	}
 	confidential := public
 	confidential.ID, confidential.Secret, confidential.AuthMethod = ConfidentialClient, ConfidentialSecret, "client_secret_basic"
 	confidential.GrantTypes = grantTypes

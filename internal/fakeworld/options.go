@@ -25,6 +25,8 @@ type Options struct {
 	NoRegistration bool   // no dynamic client registration
 	AuthMethod     string // of clients with a secret, and of all that register, whatever they asked for; empty: as asked
 	ExactPorts     bool   // a redirect URI must match its registration with the port
+	Redirect       string // redirect URI of the well-known clients; empty: http://127.0.0.1/callback
+	OfflineParam   string // name=value: refresh tokens only for an authorization request that has it (Google's access_type=offline)
 
 	Scopes     []string // scopes_supported; nil: mcp:read and mcp:write
 	Paths      []string // one protected MCP server each; nil: /mcp

@@ -77,7 +77,7 @@ func (w *World) redeemCode(c *Client, form url.Values) (map[string]any, *oauthEr
 		return nil, oe
 	}
 	co.grant = w.newGrant(c, co.subject, co.resource, co.scopes)
-	co.grant.nonce = co.nonce
+	co.grant.nonce, co.grant.online = co.nonce, co.online
 	return w.tokens(co.grant, co.scopes, w.wantsRefresh(co.grant)), nil
 }
 
@@ -138,7 +138,7 @@ func (w *World) defaultScopes() []string {
 }
 
 func (w *World) wantsRefresh(g *grant) bool {
-	return !w.opt.NoRefresh && g.client.has(grantRefresh) &&
+	return !w.opt.NoRefresh && !g.online && g.client.has(grantRefresh) &&
 		(!w.opt.OfflineScope || slices.Contains(g.scopes, "offline_access"))
 }
 

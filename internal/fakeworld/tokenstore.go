@@ -28,6 +28,7 @@ type grant struct {
 	scopes   []string
 	resource string
 	nonce    string
+	online   bool // the authorization request lacked Options.OfflineParam
 	revoked  bool
 }
 

@@ -34,7 +34,7 @@ func Confirm(ctx context.Context, q Question, next string, open func(url string)
 		return credential.Fail(credential.Internal, "cannot open a port on 127.0.0.1 for the browser", err)
 	}
 	c := &confirmation{host: l.Addr().String(), path: "/" + rand.Text(), nonce: rand.Text(), question: q, next: next, pressed: make(chan struct{})}
-	server := serve(l, c)
+	server := serve(c, l)
 	defer shut(server)
 	if err := open("http://" + c.host + c.path); err != nil {
 		return err

@@ -71,6 +71,7 @@ func writePage(w http.ResponseWriter, status int, p page) {
 		return
 	}
 	h := w.Header()
+	h.Set(ours, "1")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("Cache-Control", "no-store")

@@ -4,6 +4,7 @@
 package loopback
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"net"
@@ -25,9 +26,10 @@ const maxHeader = 32 << 10
 // hold bounds how long the browser waits for the outcome: one redemption of the code.
 const hold = credential.HTTPConnect + credential.HTTPToken
 
-// Redirect waits for one OAuth redirect on a port of 127.0.0.1 that the system chose. Everything else that arrives,
+// Redirect waits for one OAuth redirect on a port of this machine. Everything else that arrives,
 // a wrong state included, is answered with 404 and does not end the wait: other programs can reach the port too.
 type Redirect struct {
+	uri      string // redirect_uri
 	host     string // as the browser names it, with the port
 	path     string
 	form     bool // the answer may come as a form post
@@ -44,14 +46,14 @@ type Callback struct {
 	outcome chan error
 }
 
-// Listen starts to wait for a redirect that carries state. Close it when the sign-in is over.
+// Listen starts to wait for a redirect that carries state on a port of 127.0.0.1 that the system chooses. Close it when the
+// sign-in is over.
 func Listen(state string) (*Redirect, error) {
-	r := &Redirect{path: path, state: state, hold: hold, arrivals: make(chan Callback, 1)}
-	l, err := r.listen()
-	if err == nil {
-		r.host = l.Addr().String()
+	l, err := anyPort()
+	if err != nil {
+		return nil, err
 	}
-	return r, err
+	return newRedirect(state, "http://"+l.Addr().String()+path, false, l), nil
 }
 
 // ListenLocalhost is Listen for authorization servers that know this machine as http://localhost without a path, with
@@ -59,26 +61,35 @@ func Listen(state string) (*Redirect, error) {
 // on the other address that the name has, and PKCE makes what it hears worthless. The answer may also come as a form
 // post (OAuth 2.0 Form Post Response Mode), which keeps the code out of the browser's history.
 func ListenLocalhost(state string) (*Redirect, error) {
-	r := &Redirect{path: "/", form: true, state: state, hold: hold, arrivals: make(chan Callback, 1)}
-	l, err := r.listen()
-	if err == nil {
-		_, port, _ := net.SplitHostPort(l.Addr().String())
-		r.host = "localhost:" + port
+	l, err := anyPort()
+	if err != nil {
+		return nil, err
 	}
-	return r, err
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return newRedirect(state, "http://localhost:"+port, true, l), nil
 }
 
-func (r *Redirect) listen() (net.Listener, error) {
+func anyPort() (net.Listener, error) {
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		return nil, credential.Fail(credential.Internal, "cannot open a port on 127.0.0.1 for the browser", err)
 	}
-	r.server = serve(l, http.HandlerFunc(r.handle))
 	return l, nil
 }
 
+// newRedirect waits at an address that credential.CheckRedirect accepts.
+func newRedirect(state, uri string, form bool, listeners ...net.Listener) *Redirect {
+	u, _ := url.Parse(uri)
+	r := &Redirect{
+		uri: uri, host: strings.TrimSuffix(u.Host, ":80"), path: cmp.Or(u.Path, "/"), form: form,
+		state: state, hold: hold, arrivals: make(chan Callback, 1),
+	}
+	r.server = serve(http.HandlerFunc(r.handle), listeners...)
+	return r
+}
+
 // URI is the redirect_uri to send.
-func (r *Redirect) URI() string { return "http://" + r.host + strings.TrimSuffix(r.path, "/") }
+func (r *Redirect) URI() string { return r.uri }
 
 // Wait returns the redirect, once. When ctx ends first, its error is returned.
 func (r *Redirect) Wait(ctx context.Context) (Callback, error) {
@@ -139,7 +150,7 @@ func (r *Redirect) expected(values url.Values) bool {
 	return len(got) == 1 && subtle.ConstantTimeCompare([]byte(got[0]), []byte(r.state)) == 1
 }
 
-func serve(l net.Listener, h http.Handler) *http.Server {
+func serve(h http.Handler, listeners ...net.Listener) *http.Server {
 	s := &http.Server{
 		Handler:           h,
 		ReadTimeout:       credential.HTTPConnect,
@@ -148,7 +159,9 @@ func serve(l net.Listener, h http.Handler) *http.Server {
 		ErrorLog:          silent(),
 	}
 	s.SetKeepAlivesEnabled(false)
-	go func() { _ = s.Serve(l) }() // ends with Close
+	for _, l := range listeners {
+		go func() { _ = s.Serve(l) }() // ends with Close
+	}
 	return s
 }
 

@@ -15,7 +15,7 @@ import (
 // browser signs in with the browser of this machine.
 func (c *msalTransport) browser(ctx context.Context, app public.Client, t credential.Target, ui source.UI) (credential.Answer, error) {
 	a := source.NewAttempt()
-	waiting, err := loopback.ListenLocalhost(a.State)
+	waiting, err := source.Listen(ctx, ui, t, a.State, true, loopback.ListenLocalhost)
 	if err != nil {
 		return credential.Answer{}, err
 	}
@@ -38,12 +38,10 @@ func (c *msalTransport) browser(ctx context.Context, app public.Client, t creden
 // port is one where nobody listens.
 func (c *msalTransport) pasted(ctx context.Context, app public.Client, t credential.Target, ui source.UI) (credential.Answer, error) {
 	a := source.NewAttempt()
-	waiting, err := loopback.ListenLocalhost(a.State)
-	if err != nil {
+	var err error
+	if a.Redirect, err = source.RedirectElsewhere(t, loopback.ListenLocalhost); err != nil {
 		return credential.Answer{}, err
 	}
-	a.Redirect = waiting.URI()
-	waiting.Close()
 	where, err := c.authorization(ctx, app, t, a, "query")
 	if err != nil {
 		return credential.Answer{}, err
@@ -73,6 +71,11 @@ func (c *msalTransport) authorization(ctx context.Context, app public.Client, t 
 		return "", c.fault(err)
 	}
 	q := u.Query()
+	for name, value := range t.Params {
+		if !q.Has(name) {
+			q.Set(name, value)
+		}
+	}
 	a.Request(q)
 	q.Set("response_mode", mode)
 	if t.User == "" {

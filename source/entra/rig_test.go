@@ -120,6 +120,8 @@ func (r *rig) ShowCode(_ context.Context, url, _, code string) error {
 	return nil
 }
 
+func (r *rig) Tell(text string) { r.t.Log(text) }
+
 // PastedRedirect goes to the address and copies where it leads.
 func (r *rig) PastedRedirect(_ context.Context, wrong error) (string, error) {
 	if wrong != nil {

@@ -25,7 +25,10 @@ func (s *Source) code(ctx context.Context, t credential.Target, ui source.UI) (c
 		return credential.Answer{}, err
 	}
 	a := attempt{Attempt: source.NewAttempt(), target: t}
-	waiting, err := loopback.Listen(a.State)
+	if ui.Way() == source.NoBrowser {
+		return s.pasted(ctx, a, ui)
+	}
+	waiting, err := source.Listen(ctx, ui, t, a.State, false, loopback.Listen)
 	if err != nil {
 		return credential.Answer{}, err
 	}
@@ -34,14 +37,6 @@ func (s *Source) code(ctx context.Context, t credential.Target, ui source.UI) (c
 	if a.client, err = s.client(ctx, t, ui, a.Redirect); err != nil {
 		return credential.Answer{}, err
 	}
-	if ui.Way() == source.NoBrowser {
-		waiting.Close() // the person's browser is on another machine; its redirect arrives nowhere
-		values, err := a.Pasted(ctx, ui, a.url())
-		if err != nil {
-			return credential.Answer{}, err
-		}
-		return s.redeem(ctx, a, values)
-	}
 	arrival, err := source.Browse(ctx, ui, a.url(), waiting)
 	if err != nil {
 		return credential.Answer{}, err
@@ -49,6 +44,22 @@ func (s *Source) code(ctx context.Context, t credential.Target, ui source.UI) (c
 	answer, err := s.redeem(ctx, a, arrival.Values)
 	arrival.Done(err)
 	return answer, err
+}
+
+// pasted is code for a person whose browser is on another machine.
+func (s *Source) pasted(ctx context.Context, a attempt, ui source.UI) (credential.Answer, error) {
+	var err error
+	if a.Redirect, err = source.RedirectElsewhere(a.target, loopback.Listen); err != nil {
+		return credential.Answer{}, err
+	}
+	if a.client, err = s.client(ctx, a.target, ui, a.Redirect); err != nil {
+		return credential.Answer{}, err
+	}
+	values, err := a.Pasted(ctx, ui, a.url())
+	if err != nil {
+		return credential.Answer{}, err
+	}
+	return s.redeem(ctx, a, values)
 }
 
 // checkCode refuses servers that do not announce S256: without the announcement nobody knows whether they check it
@@ -63,11 +74,16 @@ func checkCode(e credential.Endpoints) error {
 	return credential.CheckEndpoint(e.Authorization, "authorization_endpoint")
 }
 
-// url is the authorization request (RFC 6749 section 4.1.1, RFC 7636, RFC 8707). A query in the endpoint stays; our
-// parameters win over its own.
+// url is the authorization request (RFC 6749 section 4.1.1, RFC 7636, RFC 8707). A query in the endpoint stays; what a
+// provider needs and what a person has written down come next, and our own parameters win over all.
 func (a attempt) url() string {
 	u, _ := url.Parse(a.target.Endpoints.Authorization) // checkCode has parsed it
 	q := u.Query()
+	for _, params := range []map[string]string{needs[a.target.Endpoints.Issuer], a.target.Params} {
+		for name, value := range params {
+			q.Set(name, value)
+		}
+	}
 	q.Set("response_type", "code")
 	q.Set("client_id", a.client.id)
 	q.Set("redirect_uri", a.Redirect)
@@ -84,6 +100,13 @@ func (a attempt) url() string {
 	}
 	u.RawQuery = q.Encode()
 	return u.String()
+}
+
+// needs is what authorization servers want to be asked for a refresh token, where that is not OAuth's own offline_access.
+// Google: https://developers.google.com/identity/protocols/oauth2/web-server, "access_type"; a second sign-in gets one only
+// where the person consents again.
+var needs = map[string]map[string]string{
+	"https://accounts.google.com": {"access_type": "offline", "prompt": "consent"},
 }
 
 func set(q url.Values, name, value string) {

@@ -179,6 +179,7 @@ type person struct {
 	paste func(last string) string // of the URL that the browser ended on
 	again func(last string) string // the same, after a mistake; nil: the person gives up
 	wrong error                    // what was said about the last paste
+	told  []string
 
 	opened     string
 	code       []string
@@ -220,6 +221,8 @@ func (p *person) shown() string {
 		return ""
 	}
 }
+
+func (p *person) Tell(text string) { p.told = append(p.told, text) }
 
 func (p *person) ShowCode(_ context.Context, where, complete, code string) error {
 	p.code = []string{where, complete, code}

@@ -122,6 +122,8 @@ func (s *somebody) PastedRedirect(context.Context, error) (string, error) {
 	return "", errors.New("nobody pastes here")
 }
 
+func (s *somebody) Tell(text string) { s.t.Log(text) }
+
 func (s *somebody) Registered(id string, _ credential.Secret) error {
 	s.registered = append(s.registered, id)
 	return nil

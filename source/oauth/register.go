@@ -26,7 +26,7 @@ func (s *Source) client(ctx context.Context, t credential.Target, ui source.UI, 
 	case strings.HasPrefix(t.ClientID, "https://") && !t.Endpoints.ClientIDDocs:
 		return client{}, credential.Fail(credential.Misconfigured, "the client ID is the URL of a metadata document, which the authorization server does not support", nil)
 	case t.ClientID != "":
-		return newClient(t, t.ClientID, t.Secret, "")
+		return newClient(t, t.ClientID, t.Secret, t.AuthMethod)
 	case t.Endpoints.Registration == "":
 		return client{}, credential.Fail(credential.Misconfigured, "the authorization server does not register clients by itself; give it a client ID with --client-id", nil)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -112,8 +113,12 @@ func (s *Source) token(r reply, t credential.Target) (credential.Token, error) {
 
 // scopes returns what the server says it granted, else what was asked for (RFC 6749 section 5.1).
 func (r reply) scopes(asked []string) []string {
+	words := strings.Fields(r.text("scope"))
+	if len(words) == 1 && !slices.Contains(asked, words[0]) {
+		words = strings.Split(words[0], ",") // as GitHub and Slack write them
+	}
 	var granted []string
-	for _, scope := range strings.Fields(r.text("scope")) {
+	for _, scope := range words {
 		if credential.CheckScope(scope) {
 			granted = append(granted, scope)
 		}

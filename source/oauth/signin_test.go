@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/loopback"
 	"github.com/mcp-credential/mcp-credential/source"
 )
 
@@ -42,6 +43,51 @@ func TestBrowser(t *testing.T) {
 	}
 	if page := p.shown(); !strings.Contains(page, "The sign-in worked") {
 		t.Errorf("page:\n%s", page)
+	}
+}
+
+// A client that was registered by hand is taken as a person has written it down, and nothing of ours can be replaced.
+func TestRegisteredByHand(t *testing.T) {
+	s, a, p := newServer(t), newAsker(t), newPerson(t)
+	target := s.target()
+	port, err := loopback.Listen("s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port.Close()
+	target.Redirect = strings.Replace(port.URI(), "127.0.0.1", "localhost", 1) + "/x"
+	target.Params = map[string]string{"audience": "api", "keep": "2", "code_challenge_method": "plain", "resource": "https://elsewhere.example"}
+	target.Secret, target.AuthMethod, target.Endpoints.AuthMethods = credential.NewSecret("s3cret"), "client_secret_post", nil
+	got, err := a.Interactive(t.Context(), target, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := s.authorized
+	if q.Get("redirect_uri") != target.Redirect || q.Get("audience") != "api" || q.Get("keep") != "2" || q.Get("code_challenge_method") != "S256" || q.Get("resource") != target.Resource {
+		t.Errorf("asked for %v", q)
+	}
+	if form := s.requests[0]; got.AuthMethod != "client_secret_post" || form.Get("client_secret") != "s3cret" || s.basics[0] != ":" || form.Get("redirect_uri") != target.Redirect {
+		t.Errorf("%s, token request without its secrets: %v", got.AuthMethod, form.Get("redirect_uri"))
+	}
+	p = newPerson(t)
+	p.way, p.paste = source.NoBrowser, func(last string) string { return last }
+	if _, err := a.Interactive(t.Context(), target, p); err != nil || s.authorized.Get("redirect_uri") != target.Redirect {
+		t.Errorf("pasted: %v", err)
+	}
+}
+
+// Google gives a refresh token only where it is asked for one in its own words.
+func TestGoogle(t *testing.T) {
+	a := attempt{target: credential.Target{Endpoints: credential.Endpoints{Issuer: "https://accounts.google.com", Authorization: "https://accounts.google.com/o/oauth2/v2/auth"}}}
+	for _, c := range []struct {
+		params map[string]string
+		want   string
+	}{{nil, "offline consent"}, {map[string]string{"access_type": "online"}, "online consent"}} {
+		a.target.Params = c.params
+		u, err := url.Parse(a.url())
+		if q := u.Query(); err != nil || q.Get("access_type")+" "+q.Get("prompt") != c.want {
+			t.Errorf("%s %v", u, err)
+		}
 	}
 }
 

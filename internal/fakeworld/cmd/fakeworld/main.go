@@ -149,6 +149,8 @@ func parse(args []string) (o fakeworld.Options, e extras, err error) {
 	f.BoolVar(&o.OmitExpiry, "omit-expiry", false, "no expires_in")
 	f.BoolVar(&o.OmitScope, "omit-scope", false, "no scope in token responses")
 	f.BoolVar(&o.NoRegistration, "no-registration", false, "no dynamic registration")
+	f.StringVar(&o.Redirect, "redirect", "", "redirect URI of the well-known clients")
+	f.StringVar(&o.OfflineParam, "offline-param", "", "name=value of the authorization request without which there is no refresh token")
 	f.BoolVar(&o.ExactPorts, "exact-ports", false, "redirect URIs match with their port")
 	f.BoolVar(&o.RootOnly, "root-only", false, "resource metadata for the origin, at the root")
 	f.StringVar(&o.AuthMethod, "auth-method", "", "what registered clients get")
