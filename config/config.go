@@ -52,6 +52,7 @@ type Server struct {
 	Account                 string            `toml:"account"`                    // the default --account
 	Issuer                  string            `toml:"issuer"`                     // the only authorization server to accept
 	MetadataURL             string            `toml:"metadata_url"`               // where the authorization server's metadata is
+	AssumePKCE              bool              `toml:"assume_pkce"`                // the authorization server checks S256 without announcing it
 	Resource                string            `toml:"resource"`                   // accept this resource in the metadata of a server that gets its own wrong
 	Store                   string            `toml:"store"`                      // keychain for the sign-ins of this server
 	Prompt                  string            `toml:"prompt"`

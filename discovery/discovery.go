@@ -35,16 +35,23 @@ type Finder struct {
 	Client *http.Client // of internal/webclient
 	Trace  func(string) // told each step, without secrets; may be nil
 
-	// AllowResource reports whether the user's configuration accepts resource for server although it does not cover
-	// it (see credential.Covers). nil: nothing does.
-	AllowResource func(server, resource string) bool
+	// Accepted returns what the user's configuration says about server. nil: nothing.
+	Accepted func(server string) Accepted
+}
 
-	// OnlyIssuer returns the authorization server that the user's configuration names for server, or "". nil: none.
-	OnlyIssuer func(server string) string
+// Accepted is what a person accepts of one server though the specifications demand otherwise, or demands besides them.
+type Accepted struct {
+	Resource    string // in the server's metadata, although it does not cover the server (see credential.Covers)
+	Issuer      string // the only authorization server; it may differ by a slash at its end from what the server calls it
+	MetadataURL string // the only place of the authorization server's metadata
+	AssumePKCE  bool   // the authorization server checks S256 though it does not announce that it can
+}
 
-	// MetadataURL returns where the user's configuration says that the metadata of server's authorization server is, or "".
-	// nil: nothing is said.
-	MetadataURL func(server string) string
+func (f Finder) accepted(server string) Accepted {
+	if f.Accepted == nil {
+		return Accepted{}
+	}
+	return f.Accepted(server)
 }
 
 // Find asks serverURL (canonical, see credential.ParseServerURL) and its metadata. Errors are of kind Network,
@@ -85,10 +92,8 @@ func (f Finder) Find(ctx context.Context, serverURL string) (Server, error) {
 // choose takes the configured issuer, else the first that the metadata names, else none. A configured issuer that the
 // metadata does not name is an error: one of the two is wrong, and a token would go to the other.
 func (f Finder) choose(server string, issuers []string) (string, error) {
-	want := ""
-	if f.OnlyIssuer != nil {
-		want = f.OnlyIssuer(server)
-	}
+	want := f.accepted(server).Issuer
+	i := slices.IndexFunc(issuers, func(issuer string) bool { return butSlash(issuer, want) })
 	switch {
 	case len(issuers) == 0:
 		return want, nil
@@ -96,6 +101,8 @@ func (f Finder) choose(server string, issuers []string) (string, error) {
 		return issuers[0], nil
 	case slices.Contains(issuers, want):
 		return want, nil
+	case i >= 0: // where its metadata is; what that calls it is compared with the configuration
+		return issuers[i], nil
 	}
 	return "", credential.Fail(credential.Hostile, "the server's metadata does not name the authorization server that the configuration names", nil)
 }
@@ -157,15 +164,21 @@ func (f Finder) readResource(data []byte, server string, meta *oauthex.Protected
 	if meta.Resource == "" {
 		return credential.Fail(credential.Misconfigured, "it has no resource", nil)
 	}
-	allowed := f.AllowResource != nil && f.AllowResource(server, meta.Resource)
-	if !allowed && !credential.Covers(meta.Resource, server) {
-		return credential.Fail(credential.Hostile, "it is about another resource, "+credential.Printable(meta.Resource, 200), nil)
+	if meta.Resource != f.accepted(server).Resource && !credential.Covers(meta.Resource, server) {
+		text := "it is about another resource, " + credential.Printable(meta.Resource, 200)
+		if butSlash(meta.Resource, server) {
+			text += ", which differs by the slash at its end" + credential.Accept(server, "resource", meta.Resource)
+		}
+		return credential.Fail(credential.Hostile, text, nil)
 	}
 	if len(meta.AuthorizationServers) == 0 {
 		return credential.Fail(credential.Misconfigured, "it names no authorization server", nil)
 	}
 	return nil
 }
+
+// butSlash reports whether two URLs are the same but for a slash at the end.
+func butSlash(a, b string) bool { return strings.TrimSuffix(a, "/") == strings.TrimSuffix(b, "/") }
 
 func checkScopes(scopes []string) error {
 	for _, s := range scopes {

@@ -27,11 +27,37 @@ type serverMeta struct {
 // Issuer fetches the metadata of an authorization server that is known already, as that of server. The document's issuer
 // must equal issuer byte by byte (RFC 8414 section 3.3). For Entra ID nothing is fetched.
 func (f Finder) Issuer(ctx context.Context, server, issuer string) (credential.Endpoints, error) {
-	e, found, err := f.metadata(ctx, server, issuer, func(named string) bool { return named == issuer })
+	want := f.accepted(server).Issuer
+	is := func(named string) bool { return named == issuer || named == want && butSlash(named, issuer) }
+	e, found, err := f.metadata(ctx, server, issuer, is)
 	if err == nil && !found {
-		err = credential.Fail(credential.Misconfigured, "the authorization server "+credential.Printable(issuer, 200)+" publishes no metadata", nil)
+		err = credential.Fail(credential.Misconfigured, "the authorization server "+credential.Printable(issuer, 200)+" publishes no metadata"+f.misplaced(ctx, server, issuer, is), nil)
 	}
 	return e, err
+}
+
+// misplaced says where the metadata of an issuer is that is at none of the well-known places, if it is at one that they are
+// often mistaken for.
+func (f Finder) misplaced(ctx context.Context, server, issuer string, is func(named string) bool) string {
+	origin := credential.Origin(issuer)
+	path := strings.TrimSuffix(strings.TrimPrefix(issuer, origin), "/")
+	if path == "" || f.accepted(server).MetadataURL != "" {
+		return ""
+	}
+	for _, place := range []string{
+		origin + path + "/.well-known/oauth-authorization-server",
+		origin + "/.well-known/oauth-authorization-server",
+		origin + "/.well-known/openid-configuration",
+	} {
+		found, err := f.first(ctx, []string{place}, func(data []byte) error {
+			_, err := readMetadata(data, server, issuer, is)
+			return err
+		})
+		if err == nil && found {
+			return " where RFC 8414 has it, but at " + place + credential.Accept(server, "metadata_url", place)
+		}
+	}
+	return ""
 }
 
 // metadata looks where the configuration says that the metadata is, else where that of an issuer may be; is judges the issuer
@@ -44,8 +70,9 @@ func (f Finder) metadata(ctx context.Context, server, issuer string, is func(nam
 		return credential.Endpoints{Issuer: issuer}, true, nil
 	}
 	places, err := issuerMetadataURLs(issuer)
-	if f.MetadataURL != nil && f.MetadataURL(server) != "" {
-		places, err = []string{f.MetadataURL(server)}, nil
+	accepted := f.accepted(server)
+	if accepted.MetadataURL != "" {
+		places, err = []string{accepted.MetadataURL}, nil
 	}
 	if err != nil {
 		return credential.Endpoints{}, false, err
@@ -53,9 +80,12 @@ func (f Finder) metadata(ctx context.Context, server, issuer string, is func(nam
 	var e credential.Endpoints
 	found, err := f.first(ctx, places, func(data []byte) error {
 		var err error
-		e, err = readMetadata(data, issuer, is)
+		e, err = readMetadata(data, server, issuer, is)
 		return err
 	})
+	if accepted.AssumePKCE && e.PKCE == nil {
+		e.PKCE = []string{"S256"}
+	}
 	return e, found, err
 }
 
@@ -77,14 +107,17 @@ func issuerMetadataURLs(issuer string) ([]string, error) {
 	return places, nil
 }
 
-func readMetadata(data []byte, issuer string, is func(named string) bool) (credential.Endpoints, error) {
+func readMetadata(data []byte, server, issuer string, is func(named string) bool) (credential.Endpoints, error) {
 	var m serverMeta
 	if err := decode(data, &m); err != nil {
 		return credential.Endpoints{}, err
 	}
 	if !is(m.Issuer) {
-		return credential.Endpoints{}, credential.Fail(credential.Hostile,
-			"it belongs to the issuer "+credential.Printable(m.Issuer, 200)+" and not to "+credential.Printable(issuer, 200), nil)
+		text := "it belongs to the issuer " + credential.Printable(m.Issuer, 200) + " and not to " + credential.Printable(issuer, 200)
+		if butSlash(m.Issuer, issuer) {
+			text += "; they differ by the slash at the end" + credential.Accept(server, "issuer", m.Issuer)
+		}
+		return credential.Endpoints{}, credential.Fail(credential.Hostile, text, nil)
 	}
 	if m.TokenEndpoint == "" {
 		return credential.Endpoints{}, credential.Fail(credential.Misconfigured, "it has no token_endpoint", nil)
@@ -135,10 +168,7 @@ func checkEndpoints(e credential.Endpoints) error {
 // there that the document's could be compared with: any on the same origin, whose owner is one, will do.
 func (f Finder) legacy(ctx context.Context, server string, asked answer) (credential.Endpoints, error) {
 	origin := credential.Origin(server)
-	owner := origin
-	if f.MetadataURL != nil {
-		owner = cmp.Or(credential.Origin(f.MetadataURL(server)), origin)
-	}
+	owner := cmp.Or(credential.Origin(f.accepted(server).MetadataURL), origin)
 	e, found, err := f.metadata(ctx, server, owner, func(named string) bool {
 		return credential.Origin(named) == owner && credential.CheckEndpoint(named, "issuer") == nil
 	})

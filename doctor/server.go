@@ -177,6 +177,9 @@ func (s *server) authorization(context.Context) Finding {
 	}
 	detail := strings.Join(can, ", ")
 	_, err := s.Records.Server(s.url)
+	if e.PKCE == nil && err != nil && !s.Registered(s.url) {
+		return fail(detail+"; it does not announce PKCE with S256, which protects the sign-in", strings.TrimPrefix(credential.Accept(s.url, "assume_pkce", "true"), "; "))
+	}
 	if registration == "no registration" && err != nil && !s.Registered(s.url) {
 		return warn(detail, "register a client there, then: mcp-credential login "+shown(s.url)+" --client-id ID")
 	}

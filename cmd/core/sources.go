@@ -66,14 +66,14 @@ func (w sources) finder(trace func(string)) (discovery.Finder, error) {
 	client, err := w.http()
 	return discovery.Finder{
 		Client: client, Trace: trace,
-		AllowResource: func(server, resource string) bool { return w.config.Servers[server].Resource == resource },
-		OnlyIssuer: func(server string) string {
-			if issuer := w.config.Servers[server].Issuer; !microsoft.SignInHost(issuer) {
-				return issuer
+		Accepted: func(server string) discovery.Accepted {
+			c := w.config.Servers[server]
+			a := discovery.Accepted{Resource: c.Resource, Issuer: c.Issuer, MetadataURL: c.MetadataURL, AssumePKCE: c.AssumePKCE}
+			if microsoft.SignInHost(a.Issuer) {
+				a.Issuer = "" // Entra's are spelt in several ways
 			}
-			return "" // Entra's are spelt in several ways
+			return a
 		},
-		MetadataURL: func(server string) string { return w.config.Servers[server].MetadataURL },
 	}, err
 }
 

@@ -21,7 +21,7 @@ type attempt struct {
 
 // code signs in by authorization code with PKCE. The redirect comes to a loopback port, or is pasted by the person.
 func (s *Source) code(ctx context.Context, t credential.Target, ui source.UI) (credential.Answer, error) {
-	if err := checkCode(t.Endpoints); err != nil {
+	if err := checkCode(t); err != nil {
 		return credential.Answer{}, err
 	}
 	a := attempt{Attempt: source.NewAttempt(), target: t}
@@ -64,12 +64,17 @@ func (s *Source) pasted(ctx context.Context, a attempt, ui source.UI) (credentia
 
 // checkCode refuses servers that do not announce S256: without the announcement nobody knows whether they check it
 // (MCP authorization, "Authorization Code Protection").
-func checkCode(e credential.Endpoints) error {
+func checkCode(t credential.Target) error {
+	e := t.Endpoints
 	if e.Authorization == "" {
 		return credential.Fail(credential.Misconfigured, "the authorization server has no authorization endpoint", nil)
 	}
 	if !slices.Contains(e.PKCE, "S256") {
-		return credential.Fail(credential.Misconfigured, "the authorization server does not announce PKCE with S256, which protects the sign-in", nil)
+		text := "the authorization server does not announce PKCE with S256, which protects the sign-in"
+		if e.PKCE == nil {
+			text += credential.Accept(t.Server, "assume_pkce", "true")
+		}
+		return credential.Fail(credential.Misconfigured, text, nil)
 	}
 	return credential.CheckEndpoint(e.Authorization, "authorization_endpoint")
 }

@@ -17,6 +17,14 @@ func LocalRedirect(uri, port string) string {
 	return u.String()
 }
 
+// Accept says which line of config.toml accepts what is refused, for one server.
+func Accept(server, setting, value string) string {
+	if value != "true" {
+		value = strconv.Quote(value)
+	}
+	return "; if you trust it, accept that for this server in config.toml: " + setting + " = " + value + " below [servers." + strconv.Quote(server) + "]"
+}
+
 // CheckRedirect wants a redirect_uri of a native client that this machine can wait at: http, localhost, 127.0.0.1 or
 // [::1], a port, and no query (RFC 8252 section 7.3). Errors are of kind BadInput.
 func CheckRedirect(uri string) error {
