@@ -40,6 +40,10 @@ type Server struct {
 	Name                    string            `toml:"name"`
 	ClientID                string            `toml:"client_id"`
 	ClientSecretFile        string            `toml:"client_secret_file"`
+	ClientKeyFile           string            `toml:"client_key_file"`            // the client's private key: PEM
+	ClientKeyID             string            `toml:"client_key_id"`              // kid
+	ClientKeyAlgorithm      string            `toml:"client_key_algorithm"`       // of its signatures
+	AssertionAudience       string            `toml:"assertion_audience"`         // of what proves the client or the workload
 	RedirectURI             string            `toml:"redirect_uri"`               // that the client was registered with, on this machine
 	AuthMethod              string            `toml:"token_endpoint_auth_method"` // that the client was registered with
 	Params                  map[string]string `toml:"authorization_params"`       // more of the authorization request
@@ -180,7 +184,11 @@ func (s Server) checkClient() error {
 			return errors.New("authorization_params: " + strconv.Quote(name) + " cannot be set: the sign-in sets it itself")
 		}
 	}
-	methods := []string{"none", "client_secret_basic", "client_secret_post"}
+	algorithms := []string{"RS256", "PS256", "ES256", "ES384", "ES512", "EdDSA"}
+	if s.ClientKeyAlgorithm != "" && !slices.Contains(algorithms, s.ClientKeyAlgorithm) {
+		return errors.New("client_key_algorithm is " + strconv.Quote(s.ClientKeyAlgorithm) + "; it can be one of " + strings.Join(algorithms, ", "))
+	}
+	methods := []string{"none", "client_secret_basic", "client_secret_post", "private_key_jwt"}
 	if s.AuthMethod != "" && !slices.Contains(methods, s.AuthMethod) {
 		return errors.New("token_endpoint_auth_method is " + strconv.Quote(s.AuthMethod) + "; it can be one of " + strings.Join(methods, ", "))
 	}

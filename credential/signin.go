@@ -20,10 +20,20 @@ type Target struct {
 	Secret    Secret    // client secret given on the command line or by config, else empty
 	Endpoints Endpoints // of the issuer
 
+	Key ClientKey // that the client proves itself with, where it has one
+
 	// What a person has written down about a client that was registered by hand. A refresh uses none of it.
 	Redirect   string            // redirect_uri, byte-exact, see CheckRedirect; empty: any free port
 	Params     map[string]string // more parameters of the authorization request, none of them ours
 	AuthMethod string            // token_endpoint_auth_method (RFC 7591 section 2); empty: the source chooses
+}
+
+// ClientKey is how a client proves itself by private_key_jwt (RFC 7523 section 2.2). It holds no secret.
+type ClientKey struct {
+	File      string // path of the private key
+	ID        string // kid of the key at the authorization server; empty: none is named
+	Algorithm string // of the signature (RFC 7518 section 3.1); empty: the usual one of such a key
+	Audience  string // of the assertion; empty: the issuer
 }
 
 // Endpoints is what is remembered of an authorization server, so that a refresh needs no discovery. All URLs have
@@ -36,6 +46,7 @@ type Endpoints struct {
 	Registration  string   `json:"registration_endpoint,omitempty"`
 	Revocation    string   `json:"revocation_endpoint,omitempty"`
 	AuthMethods   []string `json:"token_endpoint_auth_methods_supported,omitempty"`
+	SigningAlgs   []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
 	GrantTypes    []string `json:"grant_types_supported,omitempty"`
 	Scopes        []string `json:"scopes_supported,omitempty"`
 	PKCE          []string `json:"code_challenge_methods_supported,omitempty"`
@@ -48,7 +59,7 @@ type Answer struct {
 	Token          Token
 	Grant          Grant     // after Interactive: complete; after Silent: as handed to keep
 	ClientID       string    // the client that was used (registered, perhaps)
-	AuthMethod     string    // token endpoint authentication in use: none, client_secret_basic or client_secret_post
+	AuthMethod     string    // token endpoint authentication in use: none, client_secret_basic, client_secret_post or private_key_jwt
 	User           string    // what the identity provider calls the person, for display; may be empty
 	Subject        string    // what identifies the person there for good, where that is known; may be empty
 	RefreshExpires time.Time // known end of the refresh token; zero: unknown

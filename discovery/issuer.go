@@ -135,6 +135,7 @@ func (m serverMeta) endpoints() credential.Endpoints {
 		Registration:  m.RegistrationEndpoint,
 		Revocation:    m.RevocationEndpoint,
 		AuthMethods:   m.TokenEndpointAuthMethodsSupported,
+		SigningAlgs:   m.TokenEndpointAuthSigningAlgValuesSupported,
 		GrantTypes:    m.GrantTypesSupported,
 		Scopes:        m.ScopesSupported,
 		PKCE:          m.CodeChallengeMethodsSupported,

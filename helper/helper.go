@@ -85,6 +85,7 @@ type Settings struct {
 	Redirect     string // redirect_uri of the client; see credential.Target
 	Params       map[string]string
 	AuthMethod   string
+	Key          credential.ClientKey
 	Scopes       []string
 	Account      string
 	Issuer       string
@@ -150,7 +151,7 @@ type resolved struct {
 func (s resolved) target() credential.Target {
 	return credential.Target{
 		Server: s.server.URL, Resource: s.server.Resource, Scopes: s.account.Scopes, Account: s.account.Label,
-		ClientID: s.signIn.ClientID, Endpoints: s.signIn.Endpoints, Claims: s.claims, User: s.signIn.User, Subject: s.signIn.Subject,
+		ClientID: s.signIn.ClientID, Key: s.settings.Key, Endpoints: s.signIn.Endpoints, Claims: s.claims, User: s.signIn.User, Subject: s.signIn.Subject,
 	}
 }
 

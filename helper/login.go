@@ -169,7 +169,7 @@ func (h logins) propose(l Login, settings Settings, found Found, before resolved
 		p.SameApp = records(h).sameApp(l.URL, scopes)
 	}
 	t := credential.Target{
-		Redirect: redirect(l, settings, before.signIn, client), Params: settings.Params, AuthMethod: settings.AuthMethod,
+		Redirect: redirect(l, settings, before.signIn, client), Params: settings.Params, AuthMethod: settings.AuthMethod, Key: settings.Key,
 		Server: l.URL, Resource: found.Resource, Scopes: scopes, Account: p.Account,
 		ClientID: client, Secret: secret, Endpoints: found.Endpoints, Claims: before.signIn.Claims,
 	}

@@ -143,7 +143,7 @@ func (h logouts) signOutAccount(ctx context.Context, s state.Server, a state.Acc
 		return errors.Join(h.Cache.Drop(a.SignIn, credential.TokenID(a.SignIn, s.URL, s.Resource, a.Scopes)), Memories(h).at(a.SignIn, s.URL).Drop())
 	}
 	return h.locked(ctx, a.SignIn, credential.LockSignIn, func() error {
-		h.revoke(ctx, a.SignIn, "for "+s.URL)
+		h.revoke(ctx, a.SignIn, s.URL, "for "+s.URL)
 		return h.dropSignIn(ctx, a.SignIn)
 	})
 }
@@ -167,7 +167,7 @@ func (h logouts) removeOrphan(ctx context.Context, id string) {
 			return err
 		}
 		if !records(h).sharesClient(id) {
-			h.revoke(ctx, id, "that was replaced")
+			h.revoke(ctx, id, "", "that was replaced")
 		}
 		return h.dropSignIn(ctx, id)
 	})
@@ -184,8 +184,9 @@ func (h records) sharesClient(id string) bool {
 	})
 }
 
-// revoke tells the authorization server, which may be unreachable: the sign-in is forgotten here all the same.
-func (h logouts) revoke(ctx context.Context, id, which string) {
+// revoke tells the authorization server, which may be unreachable: the sign-in is forgotten here all the same. server is where it
+// served last; empty: nobody knows but its resource.
+func (h logouts) revoke(ctx context.Context, id, server, which string) {
 	si, err := h.Records.SignIn(id)
 	if err != nil || si.NoRefresh || si.Dead != nil {
 		return
@@ -196,7 +197,8 @@ func (h logouts) revoke(ctx context.Context, id, which string) {
 	}
 	g, err := h.grant(ctx, si)
 	if err == nil {
-		err = source.Revoke(ctx, resolved{signIn: si}.target(), g, si.AuthMethod)
+		settings := h.Settings(cmp.Or(server, si.Resource))
+		err = source.Revoke(ctx, resolved{signIn: si, settings: settings}.target(), g, si.AuthMethod)
 	}
 	if err != nil {
 		h.Warn("the sign-in " + which + " could not be revoked at the authorization server: " + err.Error())

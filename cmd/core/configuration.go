@@ -45,8 +45,13 @@ func (w *wiring) settings(url string) helper.Settings {
 	c := w.config.Servers[url]
 	return helper.Settings{
 		Name: c.Name, ClientID: c.ClientID, ClientSecret: c.ClientSecretFile, Scopes: c.Scopes, Account: c.Account,
-		Issuer: cmp.Or(entraIssuer(c), c.Issuer), Resource: c.Resource, Redirect: c.RedirectURI, Params: c.Params, AuthMethod: c.AuthMethod, Store: c.Store, Notify: w.config.Notify, Tenant: c.Tenant, File: approval(c),
+		Issuer: cmp.Or(entraIssuer(c), c.Issuer), Resource: c.Resource, Redirect: c.RedirectURI, Params: c.Params, AuthMethod: c.AuthMethod, Key: clientKey(c), Store: c.Store, Notify: w.config.Notify, Tenant: c.Tenant, File: approval(c),
 	}
+}
+
+// clientKey is the key of a server's client.
+func clientKey(c config.Server) credential.ClientKey {
+	return credential.ClientKey{File: c.ClientKeyFile, ID: c.ClientKeyID, Algorithm: c.ClientKeyAlgorithm, Audience: c.AssertionAudience}
 }
 
 // prompt returns whether a person may be asked: the flag, else the configuration, else once; in CI never.

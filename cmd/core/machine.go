@@ -8,9 +8,11 @@ import (
 	"github.com/mcp-credential/mcp-credential/config"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/helper"
+	"github.com/mcp-credential/mcp-credential/internal/microsoft"
 	"github.com/mcp-credential/mcp-credential/source"
 	"github.com/mcp-credential/mcp-credential/source/entra"
 	"github.com/mcp-credential/mcp-credential/source/oauth"
+	"github.com/mcp-credential/mcp-credential/source/workload"
 )
 
 // machineFlags are the part of a question that leads to a machine identity, on the command line of a detached process.
@@ -65,6 +67,9 @@ func (w sources) identify(kind string, q credential.Query, c config.Server) (hel
 	if kind == oauth.ClientCredentials {
 		return w.clientCredentials(q, c, scopes)
 	}
+	if (kind == entra.Workload || kind == entra.GitHub) && c.Issuer != "" && !microsoft.SignInHost(c.Issuer) {
+		return w.federated(kind, q, c, scopes)
+	}
 	src, err := w.entra()
 	if err != nil {
 		return nil, err
@@ -84,6 +89,32 @@ func (w sources) identify(kind string, q credential.Query, c config.Server) (hel
 	return machineIdentity{helper.Principal{Kind: m.Kind, Issuer: m.Issuer, ClientID: m.ClientID, Scopes: m.Scopes}, m}, nil
 }
 
+// federated is the identity of a workload at the authorization server that the configuration names (SEP-1933).
+func (w sources) federated(kind string, q credential.Query, c config.Server, scopes []string) (helper.Machine, error) {
+	client, err := w.http()
+	if err != nil {
+		return nil, err
+	}
+	file := cmp.Or(c.FederatedTokenFile, osGetenv("AZURE_FEDERATED_TOKEN_FILE"))
+	if kind == entra.Workload && file == "" {
+		return nil, credential.Fail(credential.Misconfigured, "the machine identity (workload) is incomplete; config.toml lacks federated_token_file", nil)
+	}
+	if kind == entra.GitHub && osGetenv("ACTIONS_ID_TOKEN_REQUEST_URL") == "" {
+		return nil, credential.Fail(credential.Misconfigured, "the machine identity (github) is incomplete; missing: ACTIONS_ID_TOKEN_REQUEST_URL (the job needs permissions: id-token: write)", nil)
+	}
+	src := oauth.New(source.Config{Client: client, Trace: w.trace})
+	f := oauth.Federated{Source: src, Kind: kind, Issuer: c.Issuer, ClientID: cmp.Or(q.ClientID, c.ClientID)}
+	f.Assertion = func(ctx context.Context) (credential.Secret, error) {
+		if kind == entra.GitHub {
+			return workload.GitHub(ctx, src.Config, osGetenv, cmp.Or(c.AssertionAudience, c.Issuer))
+		}
+		return workload.File(file)
+	}
+	return machineIdentity{helper.Principal{
+		Kind: kind, Issuer: f.Issuer, ClientID: f.ClientID, Scopes: scopes, Resource: cmp.Or(c.Resource, q.URL), Lookup: true,
+	}, f}, nil
+}
+
 // clientCredentials is an identity at any authorization server, which the configuration describes completely (SEP-1046).
 func (w sources) clientCredentials(q credential.Query, c config.Server, scopes []string) (helper.Machine, error) {
 	client, err := w.http()
@@ -91,7 +122,8 @@ func (w sources) clientCredentials(q credential.Query, c config.Server, scopes [
 		return nil, err
 	}
 	m := oauth.Machine{
-		Source: oauth.New(source.Config{Client: client, Trace: w.trace}), Issuer: c.Issuer, ClientID: cmp.Or(q.ClientID, c.ClientID), SecretFile: c.ClientSecretFile,
+		Source: oauth.New(source.Config{Client: client, Trace: w.trace}), Issuer: c.Issuer, ClientID: cmp.Or(q.ClientID, c.ClientID),
+		SecretFile: c.ClientSecretFile, KeyFile: clientKey(c), AuthMethod: c.AuthMethod,
 	}
 	if err := m.Check(); err != nil {
 		return nil, err

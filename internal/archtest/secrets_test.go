@@ -21,9 +21,10 @@ var revealers = map[string]string{
 	"source/entra/msalcache.go":     "the refresh token goes into the memory that MSAL reads it from",
 	"source/entra/machine.go":       "client secret, assertion and what a data key is derived from",
 	"source/entra/machine_files.go": "the password opens the PFX",
-	"source/entra/machine_oidc.go":  "the job's bearer goes to the service that the CI system names",
 	"source/oauth/machine.go":       "a data key is derived from the client secret",
 	"source/oauth/client.go":        "client authentication",
+	"source/oauth/federated.go":     "the assertion goes to the issuer that the configuration names",
+	"source/workload/workload.go":   "the job's bearer goes to the service that the CI system names",
 	"source/oauth/oauth.go":         "the refresh token goes to the server that gave it",
 	"source/oauth/send.go":          "client authentication",
 }

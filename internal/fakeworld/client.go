@@ -15,6 +15,8 @@ const (
 	PublicClient       = "fakeworld-public"       // native, no secret, redirects to http://127.0.0.1/callback with any port
 	ConfidentialClient = "fakeworld-confidential" // the same with ConfidentialSecret, and client_credentials
 	ConfidentialSecret = "cs_only-for-tests-0123456789abcdef"
+	KeyClient          = "fakeworld-key"      // as ConfidentialClient, with Options.ClientKey
+	Workload           = "fakeworld-workload" // the client of assertions, without a secret
 )
 
 // The grant types that the token endpoint knows.
@@ -23,11 +25,12 @@ const (
 	grantRefresh     = "refresh_token"
 	grantDevice      = "urn:ietf:params:oauth:grant-type:device_code"
 	grantCredentials = "client_credentials"
+	grantAssertion   = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 )
 
 var (
 	grantTypes  = []string{grantCode, grantRefresh, grantDevice, grantCredentials}
-	authMethods = []string{"none", "client_secret_basic", "client_secret_post"}
+	authMethods = []string{"none", "client_secret_basic", "client_secret_post"} // for registrations
 )
 
 // Client is an OAuth client, in the fields of RFC 7591.
@@ -57,7 +60,18 @@ func wellKnownClients(o Options) []Client {
 	if o.AuthMethod != "" && o.AuthMethod != "none" {
 		confidential.AuthMethod = o.AuthMethod
 	}
-	return []Client{public, confidential}
+	all := []Client{public, confidential}
+	if o.ClientKey != nil {
+		byKey := confidential
+		byKey.ID, byKey.Secret, byKey.AuthMethod = KeyClient, "", authKey
+		all = append(all, byKey)
+	}
+	if o.WorkloadKey != nil {
+		workload := public
+		workload.ID, workload.GrantTypes = Workload, []string{grantAssertion}
+		all = append(all, workload)
+	}
+	return all
 }
 
 // client finds a client by its id, which may be the URL of a published client id metadata document.
@@ -97,6 +111,12 @@ func (w *World) authenticate(r *http.Request, form url.Values) (*Client, string,
 			return nil, id, badClient()
 		}
 		id, method = basic, "client_secret_basic"
+	}
+	if form.Has("client_assertion") || form.Has("client_assertion_type") {
+		if method != "none" {
+			return nil, id, refuse("invalid_request", "two ways of client authentication")
+		}
+		return w.authenticateByKey(id, form)
 	}
 	c := w.client(id)
 	if c == nil || c.AuthMethod != method || !credential.NewSecret(c.Secret).Equal(credential.NewSecret(secret)) {

@@ -2,6 +2,7 @@ package fakeworld
 
 import (
 	"net/http"
+	"slices"
 )
 
 // authorizationRoutes are the endpoints of the authorization server. Well-known documents of an issuer with a path are
@@ -47,6 +48,13 @@ func (w *World) metadata() map[string]any {
 		"scopes_supported":                               w.opt.Scopes,
 		"subject_types_supported":                        []string{"public"},
 		"id_token_signing_alg_values_supported":          []string{"ES256"},
+	}
+	if w.opt.ClientKey != nil {
+		doc["token_endpoint_auth_methods_supported"] = append(slices.Clone(authMethods), authKey)
+		doc["token_endpoint_auth_signing_alg_values_supported"] = []string{"ES256"}
+	}
+	if w.opt.WorkloadKey != nil {
+		doc["grant_types_supported"] = append(slices.Clone(grantTypes), grantAssertion)
 	}
 	if w.opt.NoRegistration {
 		delete(doc, "registration_endpoint")

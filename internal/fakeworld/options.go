@@ -1,6 +1,7 @@
 package fakeworld
 
 import (
+	"crypto"
 	"net/http"
 	"time"
 )
@@ -22,11 +23,13 @@ type Options struct {
 	OmitExpiry    bool // expires_in is left out
 	OmitScope     bool // scope is left out of token responses: it is as requested (RFC 6749 section 5.1)
 
-	NoRegistration bool   // no dynamic client registration
-	AuthMethod     string // of clients with a secret, and of all that register, whatever they asked for; empty: as asked
-	ExactPorts     bool   // a redirect URI must match its registration with the port
-	Redirect       string // redirect URI of the well-known clients; empty: http://127.0.0.1/callback
-	OfflineParam   string // name=value: refresh tokens only for an authorization request that has it (Google's access_type=offline)
+	NoRegistration bool             // no dynamic client registration
+	ClientKey      crypto.PublicKey // of KeyClient, which authenticates by private_key_jwt; nil: there is none
+	WorkloadKey    crypto.PublicKey // of the issuer whose assertions are taken as grants (RFC 7523 section 2.1); nil: none is
+	AuthMethod     string           // of clients with a secret, and of all that register, whatever they asked for; empty: as asked
+	ExactPorts     bool             // a redirect URI must match its registration with the port
+	Redirect       string           // redirect URI of the well-known clients; empty: http://127.0.0.1/callback
+	OfflineParam   string           // name=value: refresh tokens only for an authorization request that has it (Google's access_type=offline)
 
 	Scopes     []string // scopes_supported; nil: mcp:read and mcp:write
 	Paths      []string // one protected MCP server each; nil: /mcp

@@ -11,14 +11,15 @@ import (
 
 // tokenStore is the authorization server's memory. Its tokens are opaque: what they mean is here alone. World.mu guards it.
 type tokenStore struct {
-	clients map[string]*Client
-	pending map[string]*authorization // authorization requests that wait for a button, by a random id
-	codes   map[string]*code
-	devices map[string]*device
-	grants  []*grant
-	refresh map[string]*refreshToken
-	access  map[string]*accessToken
-	secrets map[string]bool
+	clients    map[string]*Client
+	assertions map[string]bool           // jti of those that were seen
+	pending    map[string]*authorization // authorization requests that wait for a button, by a random id
+	codes      map[string]*code
+	devices    map[string]*device
+	grants     []*grant
+	refresh    map[string]*refreshToken
+	access     map[string]*accessToken
+	secrets    map[string]bool
 }
 
 // grant is what one person has allowed one client: the unit that is revoked.
@@ -48,7 +49,7 @@ type accessToken struct {
 
 func newTokenStore(o Options) tokenStore {
 	l := tokenStore{
-		clients: map[string]*Client{}, pending: map[string]*authorization{}, codes: map[string]*code{},
+		clients: map[string]*Client{}, assertions: map[string]bool{}, pending: map[string]*authorization{}, codes: map[string]*code{},
 		devices: map[string]*device{}, refresh: map[string]*refreshToken{}, access: map[string]*accessToken{},
 		secrets: map[string]bool{ConfidentialSecret: true},
 	}

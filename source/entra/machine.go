@@ -1,6 +1,7 @@
 package entra
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
@@ -8,6 +9,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/datakey"
 	"github.com/mcp-credential/mcp-credential/internal/microsoft"
+	"github.com/mcp-credential/mcp-credential/source/workload"
 )
 
 // Machine gets tokens for a process that is its own identity. Make one with Source.Identify.
@@ -93,4 +95,24 @@ func (m *Machine) secret() (credential.Secret, error) {
 		return credential.NewSecret(m.getenv("AZURE_CLIENT_SECRET")), nil
 	}
 	return readText(m.id.SecretFile, "client secret file")
+}
+
+// audiences are what federated tokens are made for, by sign-in host; elsewhere it is publicAudience (Microsoft's
+// "Workload identity federation").
+var audiences = map[string]string{
+	"login.microsoftonline.us":         "api://AzureADTokenExchangeUSGov",
+	"login.partner.microsoftonline.cn": "api://AzureADTokenExchangeChina",
+}
+
+const publicAudience = "api://AzureADTokenExchange"
+
+// assertion fetches the token of another issuer that vouches for this process (RFC 7523 section 2.2).
+func (m *Machine) assertion(ctx context.Context) (credential.Secret, error) {
+	switch m.Kind {
+	case GitHub:
+		return workload.GitHub(ctx, m.source.Config, m.getenv, cmp.Or(audiences[m.authority.Host], publicAudience))
+	case Pipelines:
+		return workload.Pipelines(ctx, m.source.Config, m.getenv)
+	}
+	return workload.File(first(m.id.FederatedTokenFile, m.getenv, "AZURE_FEDERATED_TOKEN_FILE"))
 }

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
-	"os"
 	"strings"
 	"time"
 
@@ -14,37 +13,12 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/datakey"
+	"github.com/mcp-credential/mcp-credential/source"
 )
-
-// maxFile bounds a secret, token or certificate file in bytes.
-const maxFile = 1 << 20
-
-// readFile reads a file that the settings name. Errors are of kind Misconfigured and say what the file is for.
-func readFile(path, what string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxFile) {
-		err = errors.New("it is larger than 1 MiB or not a regular file")
-	}
-	var data []byte
-	if err == nil {
-		data, err = os.ReadFile(path)
-		data = credential.WithoutBOM(data)
-	}
-	if err == nil && len(bytes.TrimSpace(data)) == 0 {
-		err = errors.New("it is empty")
-	}
-	if pathErr := (*os.PathError)(nil); errors.As(err, &pathErr) {
-		err = pathErr.Err
-	}
-	if err != nil {
-		return nil, credential.Fail(credential.Misconfigured, "the "+what+" "+credential.Printable(path, 300)+" cannot be used", err)
-	}
-	return data, nil
-}
 
 // readText reads a file that holds one secret and perhaps a newline.
 func readText(path, what string) (credential.Secret, error) {
-	data, err := readFile(path, what)
+	data, err := source.ReadFile(path, what)
 	return credential.NewSecret(strings.TrimSpace(string(data))), err
 }
 
@@ -57,7 +31,7 @@ type certificate struct {
 // certificate reads the client certificate: PEM or PFX, told apart by their content.
 func (m *Machine) certificate() (certificate, error) {
 	path := first(m.id.CertificateFile, m.getenv, "AZURE_CLIENT_CERTIFICATE_PATH")
-	data, err := readFile(path, "certificate file")
+	data, err := source.ReadFile(path, "certificate file")
 	if err != nil {
 		return certificate{}, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
+	"github.com/mcp-credential/mcp-credential/source/workload"
 )
 
 // managed asks the machine that this process runs on: its App Service, Azure Arc, or the metadata service of a VM
@@ -109,5 +110,5 @@ func (n *localService) unwilling(resp *http.Response) error {
 	case http.StatusNotFound, http.StatusGone: // the service is being updated
 		return credential.Fail(credential.Network, "the managed identity endpoint is not ready (status "+strconv.Itoa(resp.StatusCode)+")", nil)
 	}
-	return n.refused("managed identity endpoint", resp)
+	return workload.Refused(n.source.Now(), "managed identity endpoint", resp)
 }

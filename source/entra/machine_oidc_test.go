@@ -106,7 +106,7 @@ func TestOIDCServiceFails(t *testing.T) {
 		}},
 		"fails with status 500":    {credential.Network, func(rw http.ResponseWriter, _ *http.Request) { rw.WriteHeader(500) }},
 		"answered without a token": {credential.Refused, func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte(`{"value":7}`)) }},
-		"larger than":              {credential.BadAnswer, func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write(make([]byte, maxAssertion+1)) }},
+		"larger than":              {credential.BadAnswer, func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write(make([]byte, 64<<10+1)) }},
 	} {
 		r.set("ACTIONS_ID_TOKEN_REQUEST_URL=" + serve(t, c.handler))
 		r.refused(c.kind, says)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 )
@@ -13,12 +14,14 @@ const (
 	authNone  = "none"
 	authBasic = "client_secret_basic"
 	authPost  = "client_secret_post"
+	authKey   = "private_key_jwt"
 )
 
 // client is who asks.
 type client struct {
 	id     string
 	secret credential.Secret
+	key    *signer
 	method string
 }
 
@@ -40,6 +43,8 @@ func newClient(t credential.Target, id string, secret credential.Secret, method 
 	supported := t.Endpoints.AuthMethods
 	switch {
 	case method != "":
+	case t.Key.File != "":
+		method = authKey
 	case secret.IsZero():
 		method = authNone
 	case len(supported) == 0 || slices.Contains(supported, authBasic):
@@ -49,8 +54,12 @@ func newClient(t credential.Target, id string, secret credential.Secret, method 
 	case slices.Contains(supported, authNone): // a secret that the server gives, and then takes nowhere
 		method = authNone
 	}
+	if method == authKey {
+		key, err := newSigner(t.Key, t.Endpoints)
+		return client{id: id, key: key, method: method}, err
+	}
 	if method != authNone && method != authBasic && method != authPost {
-		return client{}, credential.Fail(credential.Misconfigured, "the authorization server wants this client to authenticate in a way that is not supported; with a client secret, client_secret_basic and client_secret_post are", nil)
+		return client{}, credential.Fail(credential.Misconfigured, "the authorization server wants this client to authenticate in a way that is not supported; client_secret_basic and client_secret_post are with a client secret, private_key_jwt is with a key", nil)
 	}
 	if method != authNone && secret.IsZero() {
 		return client{}, credential.Fail(credential.Misconfigured, "the client needs its client secret", nil)
@@ -58,14 +67,23 @@ func newClient(t credential.Target, id string, secret credential.Secret, method 
 	return client{id: id, secret: secret, method: method}, nil
 }
 
-// identify adds the client to a form; for Basic, sign does the whole.
-func (c client) identify(form url.Values) {
+// identify adds the client to a form; for Basic, sign does the whole. A form that is sent again is given a new assertion.
+func (c client) identify(form url.Values, now time.Time) error {
+	if c.method == authKey {
+		assertion, err := c.key.assertion(c.id, now)
+		if err != nil {
+			return err
+		}
+		form.Set("client_assertion_type", assertionType)
+		form.Set("client_assertion", assertion.Reveal())
+	}
 	if c.method != authBasic {
-		form.Set("client_id", c.id)
+		set(form, "client_id", c.id)
 	}
 	if c.method == authPost {
 		form.Set("client_secret", c.secret.Reveal())
 	}
+	return nil
 }
 
 // sign adds the Basic header; both halves are form-encoded first (RFC 6749 section 2.3.1).

@@ -3,32 +3,31 @@ package oauth
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/datakey"
+	"github.com/mcp-credential/mcp-credential/source"
 )
 
 // ClientCredentials is the kind of machine identity that any authorization server may know.
 const ClientCredentials = "client-credentials"
 
-// maxSecretFile bounds a client secret file in bytes.
-const maxSecretFile = 64 << 10
-
 // Machine gets tokens by the client credentials grant (RFC 6749 section 4.4; MCP's SEP-1046) for a client whose
-// issuer, ID and secret a person has written down. Of the ways to authenticate it knows those of a client secret.
+// issuer, ID and secret or key a person has written down.
 type Machine struct {
 	*Source
 	Issuer     string
 	ClientID   string
 	SecretFile string
+	KeyFile    credential.ClientKey
+	AuthMethod string // as credential.Target has it
 }
 
 // Check says what the configuration lacks. It reads no file. Errors are of kind Misconfigured.
 func (m Machine) Check() error {
 	var missing []string
-	for _, need := range [][2]string{{m.Issuer, "issuer"}, {m.ClientID, "client_id"}, {m.SecretFile, "client_secret_file"}} {
+	for _, need := range [][2]string{{m.Issuer, "issuer"}, {m.ClientID, "client_id"}, {m.SecretFile + m.KeyFile.File, "client_secret_file or client_key_file"}} {
 		if need[0] == "" {
 			missing = append(missing, need[1])
 		}
@@ -45,7 +44,8 @@ func (m Machine) Token(ctx context.Context, t credential.Target) (credential.Tok
 	if err != nil {
 		return credential.Token{}, err
 	}
-	c, err := newClient(t, m.ClientID, secret, "")
+	t.Key = m.KeyFile
+	c, err := newClient(t, m.ClientID, secret, m.AuthMethod)
 	if err != nil {
 		return credential.Token{}, err
 	}
@@ -68,8 +68,11 @@ func machineRefusal(err error) error {
 	return err
 }
 
-// Key derives a data key from the client secret, where that is long enough.
+// Key derives a data key from the client's private key, else from its secret, where that is long enough.
 func (m Machine) Key(salt []byte) (credential.Secret, error) {
+	if m.KeyFile.File != "" {
+		return keyOf(m.KeyFile.File, salt)
+	}
 	secret, err := m.secret()
 	if err != nil {
 		return credential.Secret{}, err
@@ -78,20 +81,9 @@ func (m Machine) Key(salt []byte) (credential.Secret, error) {
 }
 
 func (m Machine) secret() (credential.Secret, error) {
-	info, err := os.Stat(m.SecretFile)
-	if err == nil && (!info.Mode().IsRegular() || info.Size() > maxSecretFile) {
-		err = errors.New("it is larger than 64 KiB or not a regular file")
+	if m.SecretFile == "" {
+		return credential.Secret{}, nil
 	}
-	var data []byte
-	if err == nil {
-		data, err = os.ReadFile(m.SecretFile)
-	}
-	secret := credential.NewSecret(strings.TrimRight(string(credential.WithoutBOM(data)), "\r\n"))
-	if err == nil && secret.IsZero() {
-		err = errors.New("it is empty")
-	}
-	if err != nil {
-		return credential.Secret{}, credential.Fail(credential.Misconfigured, "the client secret file cannot be used", err)
-	}
-	return secret, nil
+	data, err := source.ReadFile(m.SecretFile, "client secret file")
+	return credential.NewSecret(strings.TrimRight(string(data), "\r\n")), err
 }

@@ -62,9 +62,9 @@ func TestClientCredentialsRefused(t *testing.T) {
 func TestMachineSettings(t *testing.T) {
 	a := newAsker(t)
 	for missing, m := range map[string]Machine{
-		"issuer":             {ClientID: "c", SecretFile: "f"},
-		"client_id":          {Issuer: "i", SecretFile: "f"},
-		"client_secret_file": {Issuer: "i", ClientID: "c"},
+		"issuer":                                {ClientID: "c", SecretFile: "f"},
+		"client_id":                             {Issuer: "i", SecretFile: "f"},
+		"client_secret_file or client_key_file": {Issuer: "i", ClientID: "c"},
 	} {
 		err := m.Check()
 		if credential.KindOf(err) != credential.Misconfigured || !strings.HasSuffix(err.Error(), "lacks "+missing) {

@@ -70,7 +70,7 @@ func (s *Source) try(ctx context.Context, endpoint string, c client, form url.Va
 		return reply{}, err
 	}
 	if r.status >= 500 || r.status == http.StatusTooManyRequests {
-		if form.Has("refresh_token") || form.Has("code") {
+		if form.Has("refresh_token") || form.Has("code") || form.Has("assertion") {
 			return reply{}, processed{r.refusal(s.Now())}
 		}
 		return reply{}, r.refusal(s.Now())
@@ -94,7 +94,9 @@ func again(err error) bool {
 func (s *Source) post(ctx context.Context, endpoint string, c client, form url.Values) (reply, error) {
 	ctx, cancel := wait.WithTimeout(ctx, credential.HTTPToken)
 	defer cancel()
-	c.identify(form)
+	if err := c.identify(form, s.Now()); err != nil {
+		return reply{}, err
+	}
 	var connected atomic.Bool
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }}
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, endpoint, strings.NewReader(form.Encode()))
@@ -124,7 +126,7 @@ func (s *Source) post(ctx context.Context, endpoint string, c client, form url.V
 // secretsIn lists what of a request may not be repeated in any text.
 func secretsIn(form url.Values, c client) []string {
 	var out []string
-	for _, name := range []string{"refresh_token", "token", "code", "code_verifier", "device_code"} {
+	for _, name := range []string{"refresh_token", "token", "code", "code_verifier", "device_code", "client_assertion", "assertion", "subject_token"} {
 		if v := form.Get(name); v != "" {
 			out = append(out, v)
 		}

@@ -9,19 +9,28 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // furnish fills the home of a run: the passphrase of the encrypted file, the client secret that the suite gives, and
 // what an administrator would have written into the configuration.
 func (s *scenario) furnish(ctx context.Context, home, server string) error {
-	files := map[string]string{"passphrase": "for the conformance suite", "secret": s.context.ClientSecret, "config.toml": ""}
+	files := map[string]string{
+		"passphrase": "for the conformance suite", "secret": s.context.ClientSecret, "key": s.context.PrivateKey, "assertion": s.context.Assertion, "config.toml": "",
+	}
 	if s.machine() {
 		issuer, err := issuer(ctx, server)
 		if err != nil {
 			return err
 		}
-		files["config.toml"] = fmt.Sprintf("[servers.%q]\nidentity = \"client-credentials\"\nissuer = %q\nclient_id = %q\nclient_secret_file = %q\n",
-			server, issuer, s.context.ClientID, filepath.Join(home, "secret"))
+		settings := fmt.Sprintf("[servers.%q]\nissuer = %q\nclient_id = %q\n", server, issuer, s.context.ClientID)
+		for name, value := range s.identity() {
+			if strings.HasSuffix(name, "_file") {
+				value = filepath.Join(home, value)
+			}
+			settings += fmt.Sprintf("%s = %q\n", name, value)
+		}
+		files["config.toml"] = settings
 	}
 	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(home, name), []byte(text), 0o600); err != nil {
@@ -29,6 +38,15 @@ func (s *scenario) furnish(ctx context.Context, home, server string) error {
 		}
 	}
 	return nil
+}
+
+// identity is what the configuration says about a client that is a program; nil: it is a person.
+func (s *scenario) identity() map[string]string {
+	return map[string]map[string]string{
+		"auth/client-credentials-basic": {"identity": "client-credentials", "client_secret_file": "secret"},
+		"auth/client-credentials-jwt":   {"identity": "client-credentials", "client_key_file": "key", "client_key_algorithm": s.context.Algorithm},
+		"auth/wif-jwt-bearer":           {"identity": "workload", "federated_token_file": "assertion"},
+	}[s.name]
 }
 
 // issuer looks up what the suite does not tell, and the product never believes a server for: who issues tokens for a

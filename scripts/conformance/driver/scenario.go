@@ -31,6 +31,9 @@ type scenario struct {
 type facts struct {
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
+	PrivateKey   string `json:"private_key_pem"`
+	Algorithm    string `json:"signing_algorithm"`
+	Assertion    string `json:"valid_jwt"`
 	ToolCalls    []call `json:"toolCalls"`
 }
 
@@ -53,8 +56,8 @@ func (s *scenario) clientID() string {
 	return s.context.ClientID
 }
 
-// machine reports whether the client is a program and no person: the scenarios of the client credentials grant.
-func (s *scenario) machine() bool { return s.name == "auth/client-credentials-basic" }
+// machine reports whether the client is a program and no person.
+func (s *scenario) machine() bool { return s.identity() != nil }
 
 // capabilities are what this host can do.
 func capabilities() map[string]any {

@@ -11,6 +11,7 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -121,12 +122,20 @@ func announce(ctx context.Context, where map[string]any, stdin io.Reader, stdout
 }
 
 // extras are the flags that are not Options.
-type extras struct{ knobs, certFile string }
+type extras struct {
+	knobs, certFile, clientKey, workload string
+	workloadKey                          *ecdsa.PrivateKey
+}
 
 func (e extras) apply(w *fakeworld.World) error {
 	if e.knobs != "" {
 		if err := w.Control([]byte(`{"knobs":` + e.knobs + `}`)); err != nil {
 			return fmt.Errorf("-knobs: %w", err)
+		}
+	}
+	if e.workload != "" {
+		if err := e.vouch(w.Issuer()); err != nil {
+			return err
 		}
 	}
 	if e.certFile != "" {
@@ -158,8 +167,12 @@ func parse(args []string) (o fakeworld.Options, e extras, err error) {
 	scopes := f.String("scopes", "", "scopes_supported, separated by spaces")
 	paths := f.String("paths", "", "paths of the protected servers, separated by spaces")
 	f.StringVar(&e.knobs, "knobs", "", "JSON of the knobs to begin with")
+	f.StringVar(&e.clientKey, "client-key", "", "the file to write the private key of the client "+fakeworld.KeyClient+" to")
+	f.StringVar(&e.workload, "workload", "", "the file to write an assertion of a workload to, with its key beside it in FILE.pem")
 	f.StringVar(&e.certFile, "tls-cert", "", "https, and the file to write its certificate to")
-	err = f.Parse(args)
+	if err = f.Parse(args); err == nil {
+		err = e.makeKeys(&o)
+	}
 	o.TLS = e.certFile != ""
 	if *scopes != "" {
 		o.Scopes = strings.Fields(*scopes)

@@ -1,4 +1,6 @@
-package entra
+// Package workload fetches the token by which another issuer vouches for this process: from a file, as Kubernetes mounts it, or
+// from the OIDC service of a CI system. What it is exchanged for, and where, is left to the sources.
+package workload
 
 import (
 	"cmp"
@@ -8,9 +10,11 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
+	"github.com/mcp-credential/mcp-credential/source"
 )
 
 // pipelinesVersion is the version of Azure DevOps' OIDC service that azidentity speaks.
@@ -19,42 +23,30 @@ const pipelinesVersion = "7.1"
 // maxAssertion bounds the answer of an OIDC service in bytes.
 const maxAssertion = 64 << 10
 
-// audiences are what federated tokens are made for, by sign-in host; elsewhere it is publicAudience (Microsoft's
-// "Workload identity federation").
-var audiences = map[string]string{
-	"login.microsoftonline.us":         "api://AzureADTokenExchangeUSGov",
-	"login.partner.microsoftonline.cn": "api://AzureADTokenExchangeChina",
+// leastRest is how long to leave a service alone that does not say.
+const leastRest = 30 * time.Second
+
+// File reads the token from a file, which is replaced while processes run. Errors are of kind Misconfigured.
+func File(path string) (credential.Secret, error) {
+	data, err := source.ReadFile(path, "federated token file")
+	return credential.NewSecret(strings.TrimSpace(string(data))), err
 }
 
-const publicAudience = "api://AzureADTokenExchange"
-
-// assertion fetches the token of another issuer that vouches for this process (RFC 7523 section 2.2).
-func (m *Machine) assertion(ctx context.Context) (credential.Secret, error) {
-	switch m.Kind {
-	case GitHub:
-		return m.gitHub(ctx)
-	case Pipelines:
-		return m.pipelines(ctx)
-	}
-	return readText(first(m.id.FederatedTokenFile, m.getenv, "AZURE_FEDERATED_TOKEN_FILE"), "federated token file")
-}
-
-// gitHub asks GitHub Actions' OIDC service ("OpenID Connect reference" in GitHub's documentation).
-func (m *Machine) gitHub(ctx context.Context) (credential.Secret, error) {
-	audience := audiences[m.authority.Host]
-	audience = cmp.Or(audience, publicAudience)
-	return m.federated(ctx, service{
-		name: "OIDC service of GitHub Actions", method: http.MethodGet, url: m.getenv("ACTIONS_ID_TOKEN_REQUEST_URL"),
-		query: url.Values{"audience": {audience}}, bearer: credential.NewSecret(m.getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")), member: "value",
+// GitHub asks GitHub Actions' OIDC service for a token for an audience ("OpenID Connect reference" in GitHub's
+// documentation), with what the job's environment has for it.
+func GitHub(ctx context.Context, c source.Config, getenv func(string) string, audience string) (credential.Secret, error) {
+	return ask(ctx, c, service{
+		name: "OIDC service of GitHub Actions", method: http.MethodGet, url: getenv("ACTIONS_ID_TOKEN_REQUEST_URL"),
+		query: url.Values{"audience": {audience}}, bearer: credential.NewSecret(getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")), member: "value",
 	})
 }
 
-// pipelines asks Azure DevOps for a token of the service connection.
-func (m *Machine) pipelines(ctx context.Context) (credential.Secret, error) {
-	return m.federated(ctx, service{
-		name: "OIDC service of Azure Pipelines", method: http.MethodPost, url: m.getenv("SYSTEM_OIDCREQUESTURI"),
-		query:  url.Values{"api-version": {pipelinesVersion}, "serviceConnectionId": {m.getenv("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID")}},
-		bearer: credential.NewSecret(m.getenv("SYSTEM_ACCESSTOKEN")), member: "oidcToken",
+// Pipelines asks Azure DevOps for a token of the job's service connection.
+func Pipelines(ctx context.Context, c source.Config, getenv func(string) string) (credential.Secret, error) {
+	return ask(ctx, c, service{
+		name: "OIDC service of Azure Pipelines", method: http.MethodPost, url: getenv("SYSTEM_OIDCREQUESTURI"),
+		query:  url.Values{"api-version": {pipelinesVersion}, "serviceConnectionId": {getenv("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID")}},
+		bearer: credential.NewSecret(getenv("SYSTEM_ACCESSTOKEN")), member: "oidcToken",
 	})
 }
 
@@ -88,16 +80,16 @@ func (s service) request(ctx context.Context) (*http.Request, error) {
 	return r, nil
 }
 
-// federated asks an OIDC service, within credential.HTTPMetadata.
-func (m *Machine) federated(ctx context.Context, s service) (credential.Secret, error) {
+// ask asks an OIDC service, within credential.HTTPMetadata.
+func ask(ctx context.Context, c source.Config, s service) (credential.Secret, error) {
 	ctx, cancel := context.WithTimeout(ctx, credential.HTTPMetadata)
 	defer cancel()
 	r, err := s.request(ctx)
 	if err != nil {
 		return credential.Secret{}, err
 	}
-	m.source.Trace("asking the " + s.name)
-	resp, err := m.source.Client.Do(r)
+	c.Trace("asking the " + s.name)
+	resp, err := c.Client.Do(r)
 	if err != nil {
 		return credential.Secret{}, webclient.Failure(err, s.name)
 	}
@@ -106,7 +98,7 @@ func (m *Machine) federated(ctx context.Context, s service) (credential.Secret, 
 		return credential.Secret{}, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return credential.Secret{}, m.refused(s.name, resp)
+		return credential.Secret{}, Refused(c.Now(), s.name, resp)
 	}
 	var members map[string]json.RawMessage
 	var token string
@@ -118,10 +110,10 @@ func (m *Machine) federated(ctx context.Context, s service) (credential.Secret, 
 	return credential.NewSecret(token), nil
 }
 
-// refused says what the status of an endpoint that is not Entra's means.
-func (m *Machine) refused(name string, resp *http.Response) error {
+// Refused says what the status of a service of the machine means, other than 200. Errors are of kind Throttled, Network or Misconfigured.
+func Refused(now time.Time, name string, resp *http.Response) error {
 	status := strconv.Itoa(resp.StatusCode)
-	wait, _ := webclient.RetryAfter(resp.Header.Get("Retry-After"), m.source.Now())
+	wait, _ := webclient.RetryAfter(resp.Header.Get("Retry-After"), now)
 	switch {
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500 && wait > 0:
 		return &credential.Error{Kind: credential.Throttled, Text: "the " + name + " asks to wait", RetryAfter: cmp.Or(wait, leastRest)}
@@ -130,3 +122,5 @@ func (m *Machine) refused(name string, resp *http.Response) error {
 	}
 	return misconfigured("the " + name + " refuses with status " + status + "; check what the job may do: docs/ci.md")
 }
+
+func misconfigured(text string) error { return credential.Fail(credential.Misconfigured, text, nil) }
