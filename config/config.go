@@ -55,6 +55,8 @@ type Server struct {
 	Scopes                  []string          `toml:"scopes"`                     // replace those that the server publishes
 	Account                 string            `toml:"account"`                    // the default --account
 	Issuer                  string            `toml:"issuer"`                     // the only authorization server to accept
+	IdentityProvider        string            `toml:"identity_provider"`          // issuer whose sign-in serves this server
+	IDTokenFile             string            `toml:"id_token_file"`              // of an identity provider: its word for a person, made elsewhere
 	MetadataURL             string            `toml:"metadata_url"`               // where the authorization server's metadata is
 	AssumePKCE              bool              `toml:"assume_pkce"`                // the authorization server checks S256 without announcing it
 	Resource                string            `toml:"resource"`                   // accept this resource in the metadata of a server that gets its own wrong
@@ -154,6 +156,14 @@ func (s Server) check() error {
 	if s.MetadataURL != "" {
 		if err := credential.CheckEndpoint(s.MetadataURL, "metadata_url"); err != nil {
 			return err
+		}
+	}
+	if s.IdentityProvider != "" {
+		if err := credential.CheckEndpoint(s.IdentityProvider, "identity_provider"); err != nil {
+			return err
+		}
+		if s.Identity != "" {
+			return errors.New("identity_provider: a server has that or an identity, not both")
 		}
 	}
 	if err := s.checkClient(); err != nil {

@@ -20,6 +20,8 @@ type Target struct {
 	Secret    Secret    // client secret given on the command line or by config, else empty
 	Endpoints Endpoints // of the issuer
 
+	IDToken bool // the ID token is the one that is wanted: the sign-in is at a provider that vouches for the person elsewhere
+
 	Key ClientKey // that the client proves itself with, where it has one
 
 	// What a person has written down about a client that was registered by hand. A refresh uses none of it.

@@ -27,6 +27,7 @@ type Ask struct {
 	Scopes   []string          // of a challenge
 	Claims   string            // of a challenge: JSON for the claims parameter
 	until    time.Time         // the end of Wait
+	vouches  bool              // an ID token is what is wanted
 }
 
 // tokens finds the access token that answers a get: in the cache, or where another process leaves it.
@@ -82,13 +83,16 @@ func (h *Helper) get(ctx context.Context, a Ask) (credential.Token, error) {
 	if m, merr := (machines{h}).find(a, err); merr != nil {
 		return credential.Token{}, merr
 	} else if m != nil {
-		return machines{h}.get(ctx, a, m)
+		return machines{h}.answer(ctx, a, m)
 	}
 	if err != nil {
 		if !needsSignIn(err) || a.Quiet && credential.KindOf(err) == credential.NotFound {
 			return credential.Token{}, err
 		}
 		return offers{h}.offer(ctx, s, a, err)
+	}
+	if s.signIn.IDToken && !a.vouches {
+		return credential.Token{}, fail(credential.Misconfigured, s.server.URL, s.server.URL+" is an identity provider; ask for a token of a server that config.toml names it for")
 	}
 	if lack := s.missing(append(a.Query.Scopes, a.Scopes...)); len(lack) > 0 {
 		if err := (logins{h}).foreign(s, lack); err != nil {
@@ -198,6 +202,9 @@ func (h tokens) answered(a Ask, s resolved, t credential.Token) {
 }
 
 func (h tokens) point(q credential.Query, s resolved) {
+	if s.signIn.IDToken { // which the front would hand out
+		return
+	}
 	if q.URL != s.server.URL {
 		return // git's questions by origin or by path below a server: what they mean changes with every login
 	}

@@ -62,6 +62,7 @@ type Proposal struct {
 	User     string   // what the identity provider calls the person of the sign-in that serves it
 	ClientID string   // empty: one will be registered
 	SameApp  []string // servers elsewhere that are approved for the same app, whose tokens this server could use there
+	Provider bool     // it is an identity provider, which vouches for the person at the servers that the configuration names
 	Approved bool     // the same triple of resource, issuer and scopes has been approved before
 	Offered  bool     // a get offers the sign-in; nobody has typed login
 	SignedIn bool     // a sign-in that serves it is there already: no browser is needed
@@ -74,6 +75,7 @@ type Found struct {
 	Scopes    []string
 	Source    string
 	Endpoints credential.Endpoints
+	IDToken   bool // it is an identity provider, which vouches for the person at other servers
 	Unbound   bool // the source's refresh tokens serve every server of the issuer and client (Entra ID)
 }
 
@@ -86,6 +88,7 @@ type Settings struct {
 	Params       map[string]string
 	AuthMethod   string
 	Key          credential.ClientKey
+	Provider     string // server URL of the identity provider whose sign-in serves this server; empty: it has its own
 	Scopes       []string
 	Account      string
 	Issuer       string
@@ -151,7 +154,7 @@ type resolved struct {
 func (s resolved) target() credential.Target {
 	return credential.Target{
 		Server: s.server.URL, Resource: s.server.Resource, Scopes: s.account.Scopes, Account: s.account.Label,
-		ClientID: s.signIn.ClientID, Key: s.settings.Key, Endpoints: s.signIn.Endpoints, Claims: s.claims, User: s.signIn.User, Subject: s.signIn.Subject,
+		ClientID: s.signIn.ClientID, Key: s.settings.Key, IDToken: s.signIn.IDToken, Endpoints: s.signIn.Endpoints, Claims: s.claims, User: s.signIn.User, Subject: s.signIn.Subject,
 	}
 }
 

@@ -49,6 +49,9 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 		return Outcome{}, err
 	}
 	settings := h.Settings(l.URL)
+	if settings.Provider != "" {
+		return logins{h}.atProvider(ctx, l, settings.Provider, who)
+	}
 	settings.Tenant = cmp.Or(l.Tenant, settings.Tenant)
 	found, err := h.Find(ctx, l.URL, settings)
 	if err != nil {
@@ -130,7 +133,7 @@ func (h logins) current(l Login, settings Settings) (resolved, error) {
 
 // propose works out what to ask for, and what the person must hear about it.
 func (h logins) propose(l Login, settings Settings, found Found, before resolved) (Proposal, credential.Target, error) {
-	secret, err := secretFile(cmp.Or(l.ClientSecretFile, settings.ClientSecret))
+	secret, err := SecretFile(cmp.Or(l.ClientSecretFile, settings.ClientSecret))
 	if err != nil {
 		return Proposal{}, credential.Target{}, err
 	}
@@ -143,6 +146,9 @@ func (h logins) propose(l Login, settings Settings, found Found, before resolved
 		scopes = credential.JoinScopes(before.account.Scopes, scopes)
 	}
 	scopes = credential.JoinScopes(scopes, l.Scopes)
+	if found.IDToken {
+		scopes = credential.JoinScopes([]string{"openid"}, scopes) // without it there is no ID token
+	}
 	client := cmp.Or(l.ClientID, settings.ClientID)
 	if found.Unbound {
 		scopes = microsoft.Resource(scopes)
@@ -160,7 +166,7 @@ func (h logins) propose(l Login, settings Settings, found Found, before resolved
 	}
 	p := Proposal{
 		Server: l.URL, Name: cmp.Or(l.Name, settings.Name, before.server.Name, found.Name, hostOf(l.URL)), Resource: found.Resource,
-		Issuer: found.Endpoints.Issuer, Scopes: scopes, Account: before.account.Label, Approved: covered, Offered: l.offered,
+		Issuer: found.Endpoints.Issuer, Scopes: scopes, Account: before.account.Label, Approved: covered, Offered: l.offered, Provider: found.IDToken,
 		User: before.signIn.User, ClientID: client,
 		SignedIn: (covered || found.Unbound) && !l.Anew && before.signIn.ID != "" && before.signIn.Claims == "" &&
 			hopeless(h.Now(), l.URL, before.signIn) == nil && (client == "" || client == before.signIn.ClientID),
@@ -169,7 +175,7 @@ func (h logins) propose(l Login, settings Settings, found Found, before resolved
 		p.SameApp = records(h).sameApp(l.URL, scopes)
 	}
 	t := credential.Target{
-		Redirect: redirect(l, settings, before.signIn, client), Params: settings.Params, AuthMethod: settings.AuthMethod, Key: settings.Key,
+		Redirect: redirect(l, settings, before.signIn, client), Params: settings.Params, AuthMethod: settings.AuthMethod, Key: settings.Key, IDToken: found.IDToken,
 		Server: l.URL, Resource: found.Resource, Scopes: scopes, Account: p.Account,
 		ClientID: client, Secret: secret, Endpoints: found.Endpoints, Claims: before.signIn.Claims,
 	}
@@ -194,7 +200,7 @@ func redirect(l Login, settings Settings, before state.SignIn, client string) st
 // reuse proves that the sign-in at hand still serves: a cached token, else a refresh. No browser is opened.
 func (h logins) reuse(ctx context.Context, p Proposal, s resolved) (Outcome, error) {
 	q := credential.Query{URL: p.Server, Account: s.account.Label}
-	t, err := h.Get(ctx, Ask{Query: q, Wait: credential.RefreshTotal})
+	t, err := h.Get(ctx, Ask{Query: q, Wait: credential.RefreshTotal, vouches: s.signIn.IDToken})
 	return Outcome{Server: p.Server, Account: s.account.Label, Token: t, Tier: s.signIn.Tier}, err
 }
 
@@ -215,7 +221,7 @@ func (h logins) save(ctx context.Context, kc Keychain, p Proposal, t credential.
 	si := state.SignIn{
 		ID: id, Source: found.Source, Unbound: found.Unbound, Subject: answer.Subject, Keychain: kc.Store(), Tier: kc.Tier(), PassphraseFile: h.PassphraseFile(kc.Store()), ClientID: answer.ClientID, Registered: registered,
 		AuthMethod: answer.AuthMethod, Account: p.Account, User: answer.User, Resource: bound, Endpoints: t.Endpoints,
-		Redirect: t.Redirect, Requested: t.Scopes, Granted: answer.Token.Scopes, NoRefresh: answer.Grant.RefreshToken.IsZero(),
+		Redirect: t.Redirect, IDToken: t.IDToken, Requested: t.Scopes, Granted: answer.Token.Scopes, NoRefresh: answer.Grant.RefreshToken.IsZero(),
 		Created: h.Now(), RefreshExpires: answer.RefreshExpires,
 	}
 	if !si.NoRefresh {
@@ -227,7 +233,8 @@ func (h logins) save(ctx context.Context, kc Keychain, p Proposal, t credential.
 	return Outcome{Server: p.Server, Account: p.Account, Token: answer.Token, NewTab: true, Tier: kc.Tier()}, err
 }
 
-func secretFile(path string) (credential.Secret, error) {
+// SecretFile reads a client secret; none where path is empty. Errors are of kind BadInput.
+func SecretFile(path string) (credential.Secret, error) {
 	if path == "" {
 		return credential.Secret{}, nil
 	}

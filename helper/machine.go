@@ -31,7 +31,8 @@ type Principal struct {
 	ClientID string // empty: the system-assigned identity of the machine
 	Resource string
 	Scopes   []string
-	Lookup   bool // its token endpoint is found in the issuer's metadata
+	Provider string // server URL of the identity provider that vouches for its person; empty: there is no person
+	Lookup   bool   // its token endpoint is found in the issuer's metadata
 }
 
 // machines answers with tokens of machine identities.

@@ -76,6 +76,7 @@ type SignIn struct {
 	Requested       []string               `json:"requested"`
 	Granted         []string               `json:"granted"`
 	NoRefresh       bool                   `json:"no_refresh,omitempty"` // there is no refresh token
+	IDToken         bool                   `json:"id_token,omitempty"`   // what is kept is the ID token, with which a provider vouches for the person elsewhere
 	Created         time.Time              `json:"created"`
 	RefreshObtained time.Time              `json:"refresh_obtained,omitzero"`
 	RefreshExpires  time.Time              `json:"refresh_expires,omitzero"` // known end of the refresh token

@@ -45,7 +45,7 @@ func (w *wiring) settings(url string) helper.Settings {
 	c := w.config.Servers[url]
 	return helper.Settings{
 		Name: c.Name, ClientID: c.ClientID, ClientSecret: c.ClientSecretFile, Scopes: c.Scopes, Account: c.Account,
-		Issuer: cmp.Or(entraIssuer(c), c.Issuer), Resource: c.Resource, Redirect: c.RedirectURI, Params: c.Params, AuthMethod: c.AuthMethod, Key: clientKey(c), Store: c.Store, Notify: w.config.Notify, Tenant: c.Tenant, File: approval(c),
+		Issuer: cmp.Or(entraIssuer(c), c.Issuer), Resource: c.Resource, Redirect: c.RedirectURI, Params: c.Params, AuthMethod: c.AuthMethod, Key: clientKey(c), Provider: providerURL(c), Store: c.Store, Notify: w.config.Notify, Tenant: c.Tenant, File: approval(c),
 	}
 }
 

@@ -49,6 +49,9 @@ func (w sources) machine(q credential.Query, onlyNamed bool) (helper.Machine, bo
 	if kind == "" && q.Account == "" {
 		kind = c.Identity
 	}
+	if kind == "" && q.Account == "" && c.IdentityProvider != "" {
+		kind = managedKind
+	}
 	if kind == "" && onlyNamed {
 		return nil, false, nil
 	}
@@ -63,6 +66,9 @@ func (w sources) identify(kind string, q credential.Query, c config.Server) (hel
 	scopes := q.Scopes
 	if len(scopes) == 0 {
 		scopes = c.Scopes
+	}
+	if kind == managedKind && c.IdentityProvider != "" {
+		return w.managed(q, c, scopes)
 	}
 	if kind == oauth.ClientCredentials {
 		return w.clientCredentials(q, c, scopes)

@@ -44,14 +44,18 @@ func (p *person) Say(q helper.Proposal) error {
 	t := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	row := func(name, value string) { fmt.Fprintf(t, "  %s\t%s\n", name, credential.Printable(value, 400)) }
 	row("Server", q.Server)
-	if q.Resource != q.Server {
+	if q.Resource != q.Server && q.Resource != "" {
 		row("Resource", q.Resource)
 	}
 	row("Signed in at", q.Issuer)
 	row("Scopes", listed(q.Scopes, "(the server's default)"))
 	row("Account", p.account(q))
 	_ = t.Flush()
-	call.Say(p.w.streams.err, "this server will receive access tokens:")
+	if q.Provider {
+		call.Say(p.w.streams.err, "this identity provider will vouch for you at the servers that config.toml names it for:")
+	} else {
+		call.Say(p.w.streams.err, "this server will receive access tokens:")
+	}
 	_, err := io.WriteString(p.w.streams.err, text.String())
 	for _, other := range q.SameApp {
 		call.Say(p.w.streams.err, "its tokens will be good at "+credential.Printable(other, 400)+" too, which is approved for the same app")

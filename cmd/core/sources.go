@@ -86,6 +86,9 @@ func (w sources) findTelling(ctx context.Context, url string, settings helper.Se
 	if found, ok, err := configured(url, settings); ok {
 		return found, err
 	}
+	if issuer := w.providerIssuer(url); issuer != "" {
+		return w.provider(ctx, url, issuer)
+	}
 	f, err := w.finder(trace)
 	if err != nil {
 		return helper.Found{}, err

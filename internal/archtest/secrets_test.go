@@ -23,6 +23,7 @@ var revealers = map[string]string{
 	"source/entra/machine_files.go": "the password opens the PFX",
 	"source/oauth/machine.go":       "a data key is derived from the client secret",
 	"source/oauth/client.go":        "client authentication",
+	"source/oauth/managed.go":       "the ID token goes to its provider, and the assertion to the issuer that the configuration names",
 	"source/oauth/federated.go":     "the assertion goes to the issuer that the configuration names",
 	"source/workload/workload.go":   "the job's bearer goes to the service that the CI system names",
 	"source/oauth/oauth.go":         "the refresh token goes to the server that gave it",

@@ -49,7 +49,13 @@ func (w *World) assertion(text string, key crypto.PublicKey) (jwt.Claims, bool) 
 
 // redeemAssertion takes an assertion of another issuer as a grant. There is no refresh token: the workload can bring another one.
 func (w *World) redeemAssertion(c *Client, form url.Values) (map[string]any, *oauthError) {
+	subject := ""
 	claims, ok := w.assertion(form.Get("assertion"), w.opt.WorkloadKey)
+	if subject = claims.Subject; w.opt.Trusts != "" {
+		var v vouched
+		v, ok = w.identityAssertion(c, form)
+		subject = v.Subject
+	}
 	if !ok {
 		return nil, refuse("invalid_grant", "the assertion is not good here")
 	}
@@ -60,5 +66,5 @@ func (w *World) redeemAssertion(c *Client, form url.Values) (map[string]any, *oa
 	if oe != nil {
 		return nil, oe
 	}
-	return w.tokens(w.newGrant(c, claims.Subject, form.Get("resource"), scopes), scopes, false), nil
+	return w.tokens(w.newGrant(c, subject, form.Get("resource"), scopes), scopes, false), nil
 }

@@ -60,6 +60,12 @@ func wellKnownClients(o Options) []Client {
 	if o.AuthMethod != "" && o.AuthMethod != "none" {
 		confidential.AuthMethod = o.AuthMethod
 	}
+	if o.Trusts != "" {
+		confidential.GrantTypes = append(slices.Clone(grantTypes), grantAssertion)
+	}
+	if o.Vouches {
+		public.GrantTypes = append(slices.Clone(public.GrantTypes), grantExchange)
+	}
 	all := []Client{public, confidential}
 	if o.ClientKey != nil {
 		byKey := confidential

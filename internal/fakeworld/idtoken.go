@@ -29,7 +29,12 @@ func (s signer) idToken(issuer string, g *grant, now time.Time, life time.Durati
 	if g.nonce != "" {
 		claims["nonce"] = g.nonce
 	}
-	signed := part(map[string]any{"alg": "ES256", "kid": "1"}) + "." + part(claims)
+	return s.sign(map[string]any{"alg": "ES256", "kid": "1"}, claims)
+}
+
+// sign makes a JWT.
+func (s signer) sign(header, claims map[string]any) string {
+	signed := part(header) + "." + part(claims)
 	sum := sha256.Sum256([]byte(signed))
 	r, v, err := ecdsa.Sign(rand.Reader, s.key, sum[:])
 	if err != nil {

@@ -26,6 +26,8 @@ type Options struct {
 	NoRegistration bool             // no dynamic client registration
 	ClientKey      crypto.PublicKey // of KeyClient, which authenticates by private_key_jwt; nil: there is none
 	WorkloadKey    crypto.PublicKey // of the issuer whose assertions are taken as grants (RFC 7523 section 2.1); nil: none is
+	Vouches        bool             // an identity provider: ID tokens are exchanged for identity assertions (ID-JAG)
+	Trusts         string           // issuer of the identity provider whose assertions are taken as grants; empty: none is
 	AuthMethod     string           // of clients with a secret, and of all that register, whatever they asked for; empty: as asked
 	ExactPorts     bool             // a redirect URI must match its registration with the port
 	Redirect       string           // redirect URI of the well-known clients; empty: http://127.0.0.1/callback

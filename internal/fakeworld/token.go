@@ -38,7 +38,7 @@ func (w *World) token(rw http.ResponseWriter, r *http.Request) {
 func (w *World) redeem(c *Client, form url.Values) (map[string]any, *oauthError) {
 	redeemers := map[string]func(*Client, url.Values) (map[string]any, *oauthError){
 		grantCode: w.redeemCode, grantRefresh: w.redeemRefresh,
-		grantDevice: w.redeemDevice, grantCredentials: w.redeemCredentials, grantAssertion: w.redeemAssertion,
+		grantDevice: w.redeemDevice, grantCredentials: w.redeemCredentials, grantAssertion: w.redeemAssertion, grantExchange: w.redeemIDToken,
 	}
 	kind := form.Get("grant_type")
 	redeemer := redeemers[kind]

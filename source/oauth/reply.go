@@ -85,6 +85,9 @@ func (s *Source) accept(r reply, t credential.Target, c client, kept credential.
 
 // token judges the access token. Its life is counted from before the request: the server's answer took time.
 func (s *Source) token(r reply, t credential.Target) (credential.Token, error) {
+	if t.IDToken {
+		return s.idToken(r, t)
+	}
 	access := r.text("access_token")
 	life, ok := r.seconds("expires_in")
 	switch kind := r.text("token_type"); {

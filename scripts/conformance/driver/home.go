@@ -16,7 +16,8 @@ import (
 // what an administrator would have written into the configuration.
 func (s *scenario) furnish(ctx context.Context, home, server string) error {
 	files := map[string]string{
-		"passphrase": "for the conformance suite", "secret": s.context.ClientSecret, "key": s.context.PrivateKey, "assertion": s.context.Assertion, "config.toml": "",
+		"passphrase": "for the conformance suite", "secret": s.context.ClientSecret, "key": s.context.PrivateKey, "assertion": s.context.Assertion, "id-token": s.context.IDToken,
+		"config.toml": "",
 	}
 	if s.machine() {
 		issuer, err := issuer(ctx, server)
@@ -30,6 +31,9 @@ func (s *scenario) furnish(ctx context.Context, home, server string) error {
 			}
 			settings += fmt.Sprintf("%s = %q\n", name, value)
 		}
+		if s.context.Provider != "" {
+			settings += fmt.Sprintf("[servers.%q]\nclient_id = %q\nid_token_file = %q\n", s.context.Provider, s.context.ProviderID, filepath.Join(home, "id-token"))
+		}
 		files["config.toml"] = settings
 	}
 	for name, text := range files {
@@ -42,10 +46,13 @@ func (s *scenario) furnish(ctx context.Context, home, server string) error {
 
 // identity is what the configuration says about a client that is a program; nil: it is a person.
 func (s *scenario) identity() map[string]string {
+	managed := map[string]string{"identity_provider": s.context.Provider, "client_secret_file": "secret"}
 	return map[string]map[string]string{
-		"auth/client-credentials-basic": {"identity": "client-credentials", "client_secret_file": "secret"},
-		"auth/client-credentials-jwt":   {"identity": "client-credentials", "client_key_file": "key", "client_key_algorithm": s.context.Algorithm},
-		"auth/wif-jwt-bearer":           {"identity": "workload", "federated_token_file": "assertion"},
+		"auth/cross-app-access-complete-flow":   managed,
+		"auth/enterprise-managed-authorization": managed,
+		"auth/client-credentials-basic":         {"identity": "client-credentials", "client_secret_file": "secret"},
+		"auth/client-credentials-jwt":           {"identity": "client-credentials", "client_key_file": "key", "client_key_algorithm": s.context.Algorithm},
+		"auth/wif-jwt-bearer":                   {"identity": "workload", "federated_token_file": "assertion"},
 	}[s.name]
 }
 

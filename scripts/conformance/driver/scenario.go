@@ -34,6 +34,9 @@ type facts struct {
 	PrivateKey   string `json:"private_key_pem"`
 	Algorithm    string `json:"signing_algorithm"`
 	Assertion    string `json:"valid_jwt"`
+	Provider     string `json:"idp_issuer"`
+	ProviderID   string `json:"idp_client_id"`
+	IDToken      string `json:"idp_id_token"`
 	ToolCalls    []call `json:"toolCalls"`
 }
 

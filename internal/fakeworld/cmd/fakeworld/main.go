@@ -167,6 +167,8 @@ func parse(args []string) (o fakeworld.Options, e extras, err error) {
 	scopes := f.String("scopes", "", "scopes_supported, separated by spaces")
 	paths := f.String("paths", "", "paths of the protected servers, separated by spaces")
 	f.StringVar(&e.knobs, "knobs", "", "JSON of the knobs to begin with")
+	f.BoolVar(&o.Vouches, "vouches", false, "an identity provider, which exchanges ID tokens for identity assertions")
+	f.StringVar(&o.Trusts, "trusts", "", "issuer of the identity provider whose assertions are grants")
 	f.StringVar(&e.clientKey, "client-key", "", "the file to write the private key of the client "+fakeworld.KeyClient+" to")
 	f.StringVar(&e.workload, "workload", "", "the file to write an assertion of a workload to, with its key beside it in FILE.pem")
 	f.StringVar(&e.certFile, "tls-cert", "", "https, and the file to write its certificate to")
