@@ -2,6 +2,8 @@ package config
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +40,13 @@ func Add(text []byte, url string, s Server) (out []byte, ok bool, err error) {
 			scopes = append(scopes, strconv.Quote(one))
 		}
 		lines = append(lines, "scopes = ["+strings.Join(scopes, ", ")+"]")
+	}
+	if len(s.Headers) > 0 {
+		var headers []string
+		for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
+			headers = append(headers, strconv.Quote(name)+" = "+strconv.Quote(s.Headers[name]))
+		}
+		lines = append(lines, "headers = { "+strings.Join(headers, ", ")+" }")
 	}
 	out = bytes.Clone(text)
 	if len(out) > 0 && out[len(out)-1] != '\n' {

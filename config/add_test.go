@@ -1,6 +1,9 @@
 package config
 
-import "testing"
+import (
+	"maps"
+	"testing"
+)
 
 // A server is added at the end, in the line ends of the file; what is there stays as it is.
 func TestAdd(t *testing.T) {
@@ -20,6 +23,13 @@ func TestAdd(t *testing.T) {
 	known := "[servers.\"https://h/mcp\"]\nname = \"x\"\n"
 	if got, ok, err := Add([]byte(known), url, s); err != nil || ok || string(got) != known {
 		t.Errorf("a known server: %q %v %v", got, ok, err)
+	}
+	full := Server{RedirectURI: "http://127.0.0.1:3118/", MetadataURL: "https://id/meta", Headers: map[string]string{"X-B": "two \"words\"", "X-A": "ü"}}
+	got, _, err := Add(nil, url, full)
+	c, perr := Parse(got)
+	back := c.Servers[url]
+	if err != nil || perr != nil || back.RedirectURI != full.RedirectURI || back.MetadataURL != full.MetadataURL || !maps.Equal(back.Headers, full.Headers) {
+		t.Errorf("%s: %v %v", got, err, perr)
 	}
 	if _, _, err := Add([]byte("broken"), url, s); err == nil {
 		t.Error("a broken file was changed")

@@ -60,6 +60,7 @@ type Server struct {
 	MetadataURL             string            `toml:"metadata_url"`               // where the authorization server's metadata is
 	AssumePKCE              bool              `toml:"assume_pkce"`                // the authorization server checks S256 without announcing it
 	Resource                string            `toml:"resource"`                   // accept this resource in the metadata of a server that gets its own wrong
+	Headers                 map[string]string `toml:"headers"`                    // of every request of a bridge
 	Store                   string            `toml:"store"`                      // keychain for the sign-ins of this server
 	Prompt                  string            `toml:"prompt"`
 }
@@ -169,6 +170,9 @@ func (s Server) check() error {
 	if err := s.checkClient(); err != nil {
 		return err
 	}
+	if err := s.checkHeaders(); err != nil {
+		return err
+	}
 	if err := checkIdentity(s.Identity); err != nil {
 		return err
 	}
@@ -201,6 +205,21 @@ func (s Server) checkClient() error {
 	methods := []string{"none", "client_secret_basic", "client_secret_post", "private_key_jwt"}
 	if s.AuthMethod != "" && !slices.Contains(methods, s.AuthMethod) {
 		return errors.New("token_endpoint_auth_method is " + strconv.Quote(s.AuthMethod) + "; it can be one of " + strings.Join(methods, ", "))
+	}
+	return nil
+}
+
+// checkHeaders wants names and values as RFC 9110 section 5 has them, and no secret where this file is no place for one.
+func (s Server) checkHeaders() error {
+	for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
+		switch strings.ToLower(name) {
+		case "authorization", "cookie", "proxy-authorization":
+			return errors.New("headers: " + name + " is a secret; the bridge's --header @FILE takes it from a file of its own")
+		}
+		odd := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r) }
+		if name == "" || strings.ContainsFunc(name, odd) || strings.ContainsFunc(s.Headers[name], func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+			return errors.New("headers: " + strconv.Quote(name) + " is not a header")
+		}
 	}
 	return nil
 }

@@ -42,11 +42,17 @@ func TestFaultsAreNamed(t *testing.T) {
 		"[servers.\"https://h/\"]\nissuer = \"javascript:alert(1)\"": "issuer",
 		"[servers.\"https://h/\"]\nprompt = \"always\"":              "prompt is",
 		"wait = 3": "line 1",
-		"[servers.\"https://h/\"]\nredirect_uri = \"https://evil.example/\"":                      "redirect_uri: the redirect_uri is not one of this machine",
-		"[servers.\"https://h/\"]\nmetadata_url = \"http://evil.example/\"":                       "metadata_url",
-		"[servers.\"https://h/\"]\ntoken_endpoint_auth_method = \"tls_client_auth\"":              "token_endpoint_auth_method is",
-		"[servers.\"https://h/\"]\nauthorization_params = { state = \"x\" }":                      `"state" cannot be set`,
-		"[servers.\"https://h/\"]\nauthorization_params = { a = \"b\", request_uri = \"urn:x\" }": `"request_uri" cannot be set`,
+		"[servers.\"https://h/\"]\nheaders = { Authorization = \"Bearer x\" }":                         "Authorization is a secret",
+		"[servers.\"https://h/\"]\nheaders = { \"a b\" = \"x\" }":                                      "is not a header",
+		"[servers.\"https://h/\"]\nheaders = { X = \"a\\nb\" }":                                        "is not a header",
+		"[servers.\"https://h/\"]\nidentity_provider = \"http://id.example\"":                          "identity_provider",
+		"[servers.\"https://h/\"]\nidentity_provider = \"https://id.example\"\nidentity = \"managed\"": "not both",
+		"[servers.\"https://h/\"]\nclient_key_algorithm = \"HS256\"":                                   "client_key_algorithm is",
+		"[servers.\"https://h/\"]\nredirect_uri = \"https://evil.example/\"":                           "redirect_uri: the redirect_uri is not one of this machine",
+		"[servers.\"https://h/\"]\nmetadata_url = \"http://evil.example/\"":                            "metadata_url",
+		"[servers.\"https://h/\"]\ntoken_endpoint_auth_method = \"tls_client_auth\"":                   "token_endpoint_auth_method is",
+		"[servers.\"https://h/\"]\nauthorization_params = { state = \"x\" }":                           `"state" cannot be set`,
+		"[servers.\"https://h/\"]\nauthorization_params = { a = \"b\", request_uri = \"urn:x\" }":      `"request_uri" cannot be set`,
 	} {
 		_, err := Parse([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) {

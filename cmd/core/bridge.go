@@ -77,6 +77,9 @@ func (c bridgeCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if err := addConfigured(headers, w.config.Servers[server].Headers); err != nil {
+		return err
+	}
 	if w.client, err = c.client(); err != nil {
 		return err
 	}

@@ -16,6 +16,20 @@ var fixed = map[string]bool{
 	"Mcp-Session-Id": true, "Mcp-Protocol-Version": true, "Mcp-Method": true, "Mcp-Name": true, "Last-Event-Id": true,
 }
 
+// addConfigured adds the headers of the configuration that --header has not set.
+func addConfigured(headers http.Header, configured map[string]string) error {
+	for name, value := range configured {
+		name = http.CanonicalHeaderKey(name)
+		if fixed[name] {
+			return credential.Fail(credential.BadInput, "headers in config.toml cannot set "+name, nil)
+		}
+		if headers[name] == nil {
+			headers.Set(name, value)
+		}
+	}
+	return nil
+}
+
 // readHeaders reads what --header says. Values may be secrets, so that no error repeats one.
 func readHeaders(flags []string) (http.Header, error) {
 	headers := http.Header{}

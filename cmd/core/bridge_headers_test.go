@@ -61,3 +61,17 @@ func TestReadHeaderFile(t *testing.T) {
 		}
 	}
 }
+
+// What config.toml says about headers holds where --header says nothing; what the bridge sets itself is refused there too.
+func TestConfiguredHeaders(t *testing.T) {
+	headers, err := readHeaders([]string{"X-Team: red"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := addConfigured(headers, map[string]string{"x-team": "blue", "X-Region": "eu"}); err != nil || headers.Get("X-Team") != "red" || headers.Get("X-Region") != "eu" {
+		t.Errorf("%v %v", headers, err)
+	}
+	if err := addConfigured(headers, map[string]string{"mcp-session-id": "x"}); credential.KindOf(err) != credential.BadInput {
+		t.Errorf("a header of the bridge's own: %v", err)
+	}
+}

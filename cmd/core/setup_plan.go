@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -176,17 +178,35 @@ func (c setupCmd) added(h host.Host, servers []host.Server) ([]host.Server, erro
 // notName is what names of entries do without, as all hosts take the rest.
 var notName = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
 
-// bridgeFlags are what the bridge of a server needs besides its URL: another home, and headers that are no secret.
+// bridgeFlags are what the bridge of a server needs besides its URL: another home, and headers that the configuration does not hold.
 func (c setupCmd) bridgeFlags(w *wiring, s host.Server) (flags []string) {
 	if c.Home != "" || osGetenv(home.Variable) != "" {
 		flags = append(flags, "--home", w.dir.Path)
 	}
-	for _, name := range s.HeaderNames() {
-		if !host.Secret(name) {
-			flags = append(flags, "--header", name+": "+s.Headers[name])
+	if !c.configures(w, s) {
+		for name, value := range plainHeaders(s) {
+			flags = append(flags, "--header", name+": "+value)
 		}
 	}
 	return flags
+}
+
+// configures reports whether what an entry says of its server goes to our configuration: not what a project's file says, which is
+// not this user's word, and nothing where the configuration speaks of the server already.
+func (c setupCmd) configures(w *wiring, s host.Server) bool {
+	_, known := w.config.Servers[s.URL]
+	return !c.Project && !known
+}
+
+// plainHeaders are the headers of an entry that are no secret, by name.
+func plainHeaders(s host.Server) iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for _, name := range s.HeaderNames() {
+			if !host.Secret(name) && !yield(name, s.Headers[name]) {
+				return
+			}
+		}
+	}
 }
 
 // explain says what of an old entry the new one does not have.
@@ -213,17 +233,22 @@ func (c setupCmd) planSettings(w *wiring, servers []host.Server) (plan, error) {
 		return plan{}, credential.Fail(credential.BadInput, "cannot read "+path, err)
 	}
 	one := plan{host: "mcp-credential", file: f, text: f.Text}
+	seen := map[string]map[string]string{} // headers by server
 	for _, s := range servers {
-		entry := config.Server{ClientID: s.ClientID, Scopes: s.Scopes}
+		entry := config.Server{ClientID: s.ClientID, Scopes: s.Scopes, Headers: maps.Collect(plainHeaders(s))}
 		if credential.CheckRedirect(s.Redirect) == nil {
 			entry.RedirectURI = s.Redirect
 		}
 		if credential.CheckEndpoint(s.MetadataURL, "metadata_url") == nil {
 			entry.MetadataURL = s.MetadataURL
 		}
-		if entry.ClientID == "" && len(entry.Scopes) == 0 && entry.RedirectURI == "" && entry.MetadataURL == "" {
+		if entry.ClientID == "" && len(entry.Scopes) == 0 && entry.RedirectURI == "" && entry.MetadataURL == "" && len(entry.Headers) == 0 {
 			continue
 		}
+		if before, twice := seen[s.URL]; twice && !maps.Equal(before, entry.Headers) {
+			call.Say(w.streams.err, credential.Printable(s.Name, 80)+": another entry for "+s.URL+" has other headers; those of the first go to config.toml")
+		}
+		seen[s.URL] = entry.Headers
 		next, added, err := config.Add(one.text, s.URL, entry)
 		if err != nil {
 			return one, credential.Fail(credential.BadInput, path, err)
