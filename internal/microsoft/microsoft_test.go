@@ -52,7 +52,8 @@ func TestOwn(t *testing.T) {
 		"https://vault.azure.net/.default", "https://mine.vault.azure.net/.default", "https://storage.azure.com/user_impersonation", "https://x.blob.core.windows.net/.default",
 		"https://database.windows.net/.default", "https://contoso.sharepoint.com/AllSites.Read", "https://contoso.crm.dynamics.com/x", "https://outlook.office.com/IMAP.AccessAsUser.All",
 		"499b84ac-1321-427f-aa17-267ca6975798/.default", "https://app.vssps.visualstudio.com/user_impersonation", "https://analysis.windows.net/powerbi/api/x",
-		"urn:x/y", "spn:00000003-0000-0000-c000-000000000000/x", "ftp://contoso.com/x", "https:///x", "%zz/x",
+		"api://workiq.svc.cloud.microsoft/WorkIQAgent.Ask", "fdcc1f02-fc51-4226-8753-f668596af7f7/.default",
+		"2a72489c-aab2-4b65-b93a-a91edccf33b8/Ado.Mcp.Tools", "urn:x/y", "spn:00000003-0000-0000-c000-000000000000/x", "ftp://contoso.com/x", "https:///x", "%zz/x",
 	} {
 		if !Own(s, server) {
 			t.Errorf("%s counts as a customer's", s)
@@ -69,6 +70,12 @@ func TestOwn(t *testing.T) {
 	}
 	if Own("https://api.fabric.microsoft.com/.default", "https://api.fabric.microsoft.com/v1/mcp") {
 		t.Error("a service may ask for itself")
+	}
+	if Own("api://workiq.svc.cloud.microsoft/WorkIQAgent.Ask", "https://workiq.svc.cloud.microsoft/mcp") {
+		t.Error("Work IQ may ask for itself")
+	}
+	if Own("2a72489c-aab2-4b65-b93a-a91edccf33b8/Ado.Mcp.Tools", "https://mcp.dev.azure.com/contoso") {
+		t.Error("Azure DevOps may ask for itself")
 	}
 	if !Own("https://graph.microsoft.com/.default", "https://mcp.fabric.microsoft.com/v1") {
 		t.Error("a service may not ask for another one")

@@ -59,19 +59,21 @@ var ownDomains = []string{
 }
 
 // ownApps are application ids of Microsoft's services that guard much, beyond those that begin with seven zeros (Graph,
-// Exchange, SharePoint, Power BI and their like).
-var ownApps = []string{
-	"797f4846-ba00-4fd7-ba43-dac1f8f63013", // Azure Resource Manager
-	"499b84ac-1321-427f-aa17-267ca6975798", // Azure DevOps
-	"cfa8b339-82a2-471a-a3c9-0fc0be7a4093", // Key Vault
-	"e406a681-f3d4-42a8-90b6-c2b029497af1", // Storage
-	"022907d3-0f1b-48f7-badc-1ba6abab6d66", // SQL Database
-	"c5393580-f805-4401-95e8-94b7a6ef2fc2", // Office 365 Management
-	"1fec8e78-bce4-4aaf-ab1b-5451cc387264", // Teams
-	"cc15fd57-2c6c-4117-a88c-83b1d56b4bbe", // Teams services
-	"2746ea77-4702-4b45-80ca-3c97e680e8b7", // Data Explorer
-	"48ac35b8-9aa8-4d74-927d-1f4a14a0b239", // Skype and Teams
-	"6dae42f8-4368-4678-94ff-3960e28e3630", // Kubernetes Service
+// Exchange, SharePoint, Power BI and their like), with the origin of the MCP server that may ask for itself.
+var ownApps = map[string]string{
+	"797f4846-ba00-4fd7-ba43-dac1f8f63013": "",                                   // Azure Resource Manager
+	"499b84ac-1321-427f-aa17-267ca6975798": "",                                   // Azure DevOps
+	"cfa8b339-82a2-471a-a3c9-0fc0be7a4093": "",                                   // Key Vault
+	"e406a681-f3d4-42a8-90b6-c2b029497af1": "",                                   // Storage
+	"022907d3-0f1b-48f7-badc-1ba6abab6d66": "",                                   // SQL Database
+	"c5393580-f805-4401-95e8-94b7a6ef2fc2": "",                                   // Office 365 Management
+	"1fec8e78-bce4-4aaf-ab1b-5451cc387264": "",                                   // Teams
+	"cc15fd57-2c6c-4117-a88c-83b1d56b4bbe": "",                                   // Teams services
+	"2746ea77-4702-4b45-80ca-3c97e680e8b7": "",                                   // Data Explorer
+	"48ac35b8-9aa8-4d74-927d-1f4a14a0b239": "",                                   // Skype and Teams
+	"6dae42f8-4368-4678-94ff-3960e28e3630": "",                                   // Kubernetes Service
+	"2a72489c-aab2-4b65-b93a-a91edccf33b8": "https://mcp.dev.azure.com",          // Azure DevOps MCP
+	"fdcc1f02-fc51-4226-8753-f668596af7f7": "https://workiq.svc.cloud.microsoft", // Work IQ
 }
 
 // Own reports whether a scope opens one of Microsoft's own services (Graph, Azure Resource Manager, Key Vault, Storage
@@ -80,16 +82,15 @@ var ownApps = []string{
 func Own(scope, server string) bool {
 	app := strings.ToLower(App(scope))
 	if id := strings.Trim(strings.TrimPrefix(app, "api://"), "/"); isGUID(id) {
-		return strings.HasPrefix(id, "0000000") || slices.Contains(ownApps, id)
+		itself, own := ownApps[id]
+		return strings.HasPrefix(id, "0000000") || own && credential.Origin(server) != itself
 	}
 	u, err := url.Parse(app)
 	if err != nil || u.Host == "" {
 		return true
 	}
 	switch u.Scheme {
-	case "api":
-		return false
-	case "https", "http":
+	case "api", "https", "http": // Work IQ is api://workiq.svc.cloud.microsoft
 		host := strings.TrimSuffix(u.Hostname(), ".")
 		return ownHost(host) && credential.Origin(server) != "https://"+host
 	}
