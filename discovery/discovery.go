@@ -43,7 +43,7 @@ type Finder struct {
 type Accepted struct {
 	Resource    string // in the server's metadata, although it does not cover the server (see credential.Covers)
 	Issuer      string // the only authorization server; it may differ by a slash at its end from what the server calls it
-	MetadataURL string // the only place of the authorization server's metadata
+	MetadataURL string // the only place of the authorization server's metadata; with Issuer it stands in for the server's word
 	AssumePKCE  bool   // the authorization server checks S256 though it does not announce that it can
 }
 
@@ -90,12 +90,14 @@ func (f Finder) Find(ctx context.Context, serverURL string) (Server, error) {
 }
 
 // choose takes the configured issuer, else the first that the metadata names, else none. A configured issuer that the
-// metadata does not name is an error: one of the two is wrong, and a token would go to the other.
+// metadata does not name is an error: one of the two is wrong, and a token would go to the other. Who configures the place of
+// its metadata too has looked at both: Atlassian and Slack name an issuer that the document there does not bear.
 func (f Finder) choose(server string, issuers []string) (string, error) {
-	want := f.accepted(server).Issuer
+	accepted := f.accepted(server)
+	want := accepted.Issuer
 	i := slices.IndexFunc(issuers, func(issuer string) bool { return butSlash(issuer, want) })
 	switch {
-	case len(issuers) == 0:
+	case len(issuers) == 0, want != "" && accepted.MetadataURL != "":
 		return want, nil
 	case want == "":
 		return issuers[0], nil
@@ -124,7 +126,7 @@ func (f Finder) resource(ctx context.Context, server string, asked answer) (*oau
 		return nil, err
 	}
 	var meta oauthex.ProtectedResourceMetadata
-	found, err := f.first(ctx, places, func(data []byte) error {
+	found, err := f.first(ctx, places, func(_ string, data []byte) error {
 		meta = oauthex.ProtectedResourceMetadata{}
 		return f.readResource(data, server, &meta)
 	})

@@ -274,7 +274,15 @@ func TestConfiguration(t *testing.T) {
 	if err != nil || got.Resource != "api://app" || got.Issuer != s.url || len(got.Issuers) != 2 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	says.Issuer = "https://other.example"
+	says.MetadataURL = s.url + "/elsewhere"
+	if _, err := f.Find(t.Context(), s.url+"/mcp"); err == nil {
+		t.Error("the metadata is not where the configuration says")
+	}
+	says = Accepted{Resource: "api://app", Issuer: "https://other.example", MetadataURL: s.url + asRoot}
+	if _, err := f.Find(t.Context(), s.url+"/mcp"); credential.KindOf(err) != credential.Hostile {
+		t.Errorf("metadata of another issuer than the configured one: %v", err)
+	}
+	says = Accepted{Resource: "api://app", Issuer: "https://other.example"}
 	if _, err := f.Find(t.Context(), s.url+"/mcp"); credential.KindOf(err) != credential.Hostile {
 		t.Errorf("an issuer that the metadata does not name: %v", err)
 	}

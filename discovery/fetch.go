@@ -18,7 +18,7 @@ const maxDocument = 1 << 20
 // with a neighbour's metadata - but then the first such error is the result where no other place has a good one, so
 // that a broken document never counts as none. A server that cannot be reached, and one that sends too much or
 // elsewhere, ends the search.
-func (f Finder) first(ctx context.Context, places []string, read func([]byte) error) (found bool, err error) {
+func (f Finder) first(ctx context.Context, places []string, read func(place string, data []byte) error) (found bool, err error) {
 	var fault error
 	for _, place := range places {
 		data, status, err := f.fetch(ctx, place)
@@ -28,7 +28,7 @@ func (f Finder) first(ctx context.Context, places []string, read func([]byte) er
 		f.trace("GET " + place + ": " + strconv.Itoa(status))
 		switch {
 		case status == http.StatusOK:
-			err = read(data)
+			err = read(place, data)
 		case status >= 500:
 			err = credential.Fail(credential.Network, "the server fails with "+strconv.Itoa(status), nil)
 		case status < 400:

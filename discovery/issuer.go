@@ -49,8 +49,8 @@ func (f Finder) misplaced(ctx context.Context, server, issuer string, is func(na
 		origin + "/.well-known/oauth-authorization-server",
 		origin + "/.well-known/openid-configuration",
 	} {
-		found, err := f.first(ctx, []string{place}, func(data []byte) error {
-			_, err := readMetadata(data, server, issuer, is)
+		found, err := f.first(ctx, []string{place}, func(place string, data []byte) error {
+			_, err := readMetadata(data, place, server, issuer, is)
 			return err
 		})
 		if err == nil && found {
@@ -78,9 +78,9 @@ func (f Finder) metadata(ctx context.Context, server, issuer string, is func(nam
 		return credential.Endpoints{}, false, err
 	}
 	var e credential.Endpoints
-	found, err := f.first(ctx, places, func(data []byte) error {
+	found, err := f.first(ctx, places, func(place string, data []byte) error {
 		var err error
-		e, err = readMetadata(data, server, issuer, is)
+		e, err = readMetadata(data, place, server, issuer, is)
 		return err
 	})
 	if accepted.AssumePKCE && e.PKCE == nil {
@@ -107,15 +107,18 @@ func issuerMetadataURLs(issuer string) ([]string, error) {
 	return places, nil
 }
 
-func readMetadata(data []byte, server, issuer string, is func(named string) bool) (credential.Endpoints, error) {
+func readMetadata(data []byte, place, server, issuer string, is func(named string) bool) (credential.Endpoints, error) {
 	var m serverMeta
 	if err := decode(data, &m); err != nil {
 		return credential.Endpoints{}, err
 	}
 	if !is(m.Issuer) {
 		text := "it belongs to the issuer " + credential.Printable(m.Issuer, 200) + " and not to " + credential.Printable(issuer, 200)
-		if butSlash(m.Issuer, issuer) {
+		switch {
+		case butSlash(m.Issuer, issuer):
 			text += "; they differ by the slash at the end" + credential.Accept(server, "issuer", m.Issuer)
+		case credential.Origin(m.Issuer) == credential.Origin(issuer):
+			text += ", on the same host" + credential.Accept(server, "issuer", m.Issuer) + ", with metadata_url = " + strconv.Quote(place)
 		}
 		return credential.Endpoints{}, credential.Fail(credential.Hostile, text, nil)
 	}
