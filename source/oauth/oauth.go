@@ -70,12 +70,17 @@ func dead(err error) error {
 
 // Interactive signs a person in within credential.SignInTotal, as source.Source says.
 func (s *Source) Interactive(ctx context.Context, t credential.Target, ui source.UI) (credential.Answer, error) {
-	return source.SignIn(ctx, func(ctx context.Context) (credential.Answer, error) {
+	a, err := source.SignIn(ctx, func(ctx context.Context) (credential.Answer, error) {
 		if ui.Way() == source.Device {
 			return s.device(ctx, t, ui)
 		}
 		return s.code(ctx, t, ui)
 	})
+	var e *credential.Error
+	if errors.As(err, &e) && e.Kind == credential.NoSignIn && ui.Way() == source.Browser && t.ClientID != "" && t.Redirect == "" {
+		e.Text += "; if its page refused the redirect URI, name the one that the client is registered with: --callback-port PORT, or redirect_uri in config.toml"
+	}
+	return a, err
 }
 
 // Revoke asks the server to end the grant (RFC 7009), once, within credential.HTTPMetadata.

@@ -14,8 +14,11 @@ import (
 // GitHub and Slack document for theirs.
 var deadCodes = map[string]bool{"invalid_grant": true, "bad_refresh_token": true, "invalid_refresh_token": true}
 
+// misdirected is about a sign-in that GitHub and Slack send back before anybody has consented.
+const misdirected = "the client is registered with another redirect URI; name that with --callback-port PORT, or as redirect_uri in config.toml"
+
 // refusals says what an OAuth error code means to the person who has to do something (RFC 6749 sections 4.1.2.1 and
-// 5.2, RFC 8707 section 2, OpenID Connect Core section 3.1.2.6).
+// 5.2, RFC 8707 section 2, OpenID Connect Core section 3.1.2.6), and the words that GitHub and Slack have for the same.
 var refusals = map[string]struct {
 	kind credential.Kind
 	text string
@@ -31,6 +34,12 @@ var refusals = map[string]struct {
 	"consent_required":       {credential.StepUp, "the authorization server wants the person's consent"},
 	"access_denied":          {credential.Refused, "access was denied at the authorization server"},
 	"invalid_grant":          {credential.Refused, "the authorization server refused the sign-in"},
+
+	"incorrect_client_credentials": {credential.Misconfigured, "the authorization server does not accept the client ID or client secret"},
+	"invalid_client_id":            {credential.Misconfigured, "the authorization server does not accept the client ID"},
+	"bad_client_secret":            {credential.Misconfigured, "the authorization server does not accept the client secret"},
+	"redirect_uri_mismatch":        {credential.Misconfigured, misdirected},
+	"bad_redirect_uri":             {credential.Misconfigured, misdirected},
 }
 
 // refusal turns an answer that is no success into an error. The body is never in it; error_description is, made

@@ -28,7 +28,7 @@ func (s *Source) client(ctx context.Context, t credential.Target, ui source.UI, 
 	case t.ClientID != "":
 		return newClient(t, t.ClientID, t.Secret, t.AuthMethod)
 	case t.Endpoints.Registration == "":
-		return client{}, credential.Fail(credential.Misconfigured, "the authorization server does not register clients by itself; give it a client ID with --client-id", nil)
+		return client{}, credential.Fail(credential.Misconfigured, "the authorization server does not register clients by itself; give it a client ID with --client-id: docs/servers.md", nil)
 	}
 	c, err := s.register(ctx, t, redirect)
 	if err != nil {
@@ -114,6 +114,9 @@ func (s *Source) register(ctx context.Context, t credential.Target, redirect str
 func (s *Source) registered(r reply, t credential.Target) (client, error) {
 	if !r.ok() {
 		e := r.refusal(s.Now())
+		if e.Kind == credential.Refused { // signing in again would be refused again
+			e.Kind = credential.Misconfigured
+		}
 		e.Text += " when asked to register a client; a client ID can be given with --client-id"
 		return client{}, e
 	}

@@ -118,6 +118,9 @@ func TestRefusals(t *testing.T) {
 	}{
 		"dead":                  {400, `{"error":"invalid_grant","error_description":"gone\u001b[31m: rt-1"}`, credential.SignInDead, "invalid_grant"},
 		"dead, GitHub":          {200, `{"error":"bad_refresh_token"}`, credential.SignInDead, "bad_refresh_token"},
+		"client of GitHub":      {200, `{"error":"incorrect_client_credentials"}`, credential.Misconfigured, "incorrect_client_credentials"},
+		"client of Slack":       {200, `{"ok":false,"error":"invalid_client_id"}`, credential.Misconfigured, "invalid_client_id"},
+		"redirect URI":          {200, `{"error":"redirect_uri_mismatch"}`, credential.Misconfigured, "redirect_uri_mismatch"},
 		"client":                {401, `{"error":"invalid_client"}`, credential.Misconfigured, "invalid_client"},
 		"unauthorized":          {400, `{"error":"unauthorized_client"}`, credential.Misconfigured, "unauthorized_client"},
 		"scope":                 {400, `{"error":"invalid_scope"}`, credential.Misconfigured, "invalid_scope"},
