@@ -21,6 +21,7 @@ type authorization struct {
 	resource  string
 	subject   string
 	online    bool
+	aimless   bool
 }
 
 type code struct {
@@ -38,9 +39,7 @@ func (w *World) authorize(rw http.ResponseWriter, r *http.Request) {
 	w.stats.AuthorizeRequests = append(w.stats.AuthorizeRequests, q)
 	a := &authorization{client: w.client(q.Get("client_id")), redirect: q.Get("redirect_uri"), state: q.Get("state"),
 		challenge: q.Get("code_challenge"), nonce: q.Get("nonce"), resource: q.Get("resource"), subject: w.user(q)}
-	if name, value, set := strings.Cut(w.opt.OfflineParam, "="); set {
-		a.online = q.Get(name) != value
-	}
+	a.online, a.aimless = lacks(q, w.opt.OfflineParam), lacks(q, w.opt.NeedParam)
 	if r.Method != http.MethodGet || a.client == nil || !a.client.allowsRedirect(a.redirect, w.opt.ExactPorts) {
 		http.Error(rw, "Unknown client or redirect URI.", http.StatusBadRequest)
 		return
@@ -56,6 +55,12 @@ func (w *World) authorize(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.sendCode(rw, a)
+}
+
+// lacks reports whether q is without param, name=value; an empty one is not looked for.
+func lacks(q url.Values, param string) bool {
+	name, value, set := strings.Cut(param, "=")
+	return set && q.Get(name) != value
 }
 
 func (w *World) user(q url.Values) string {
@@ -116,7 +121,9 @@ func (w *World) sendCode(rw http.ResponseWriter, a *authorization) {
 
 // sendBack redirects to the client with params, its state, and the issuer (RFC 9207).
 func (w *World) sendBack(rw http.ResponseWriter, a *authorization, params map[string]any) {
-	params["iss"] = w.issuer
+	if !w.opt.NoIss {
+		params["iss"] = w.issuer
+	}
 	if a.state != "" {
 		params["state"] = a.state
 	}

@@ -179,3 +179,28 @@ func TestRegistrationIsRefused(t *testing.T) {
 		t.Error("NoRegistration still publishes the endpoint")
 	}
 }
+
+// TestProviders are the ways of well-known providers that are not those of the specifications.
+func TestProviders(t *testing.T) {
+	a := start(t, fakeworld.Options{NoIss: true, OpenIDOnly: true, CommaScopes: true, PlainRefresh: true, ErrorsOK: true, NeedParam: "audience=api"})
+	if resp := a.get(a.w.Issuer() + "/.well-known/oauth-authorization-server"); resp.status != http.StatusNotFound {
+		t.Errorf("RFC 8414: %d", resp.status)
+	}
+	resp := a.get(a.w.Issuer() + "/.well-known/openid-configuration")
+	if _, announced := resp.doc["authorization_response_iss_parameter_supported"]; resp.status != http.StatusOK || announced {
+		t.Errorf("OpenID Connect: %d %s", resp.status, resp.body)
+	}
+	for audience, want := range map[string]int{"api": http.StatusOK, "other": http.StatusUnauthorized, "": http.StatusUnauthorized} {
+		back := a.authorize(with(a.authorizeForm(), "audience", audience, "scope", "mcp:read mcp:write"))
+		tokens := a.post("/token", a.codeForm(back.Get("code")), "", "")
+		if back.Has("iss") || tokens.text("scope") != "mcp:read,mcp:write" {
+			t.Errorf("%v %s", back, tokens.text("scope"))
+		}
+		a.wantPing(tokens.text("access_token"), want)
+		refresh := a.refreshForm(tokens.text("refresh_token"))
+		a.wantError(a.post("/token", with(refresh, "scope", "mcp:read"), "", ""), http.StatusOK, "invalid_scope")
+		if resp := a.post("/token", with(refresh, "scope", ""), "", ""); resp.text("access_token") == "" {
+			t.Errorf("refresh: %s", resp.body)
+		}
+	}
+}

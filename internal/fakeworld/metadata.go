@@ -11,7 +11,9 @@ func (w *World) authorizationRoutes() *http.ServeMux {
 	const oauth, openid = "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"
 	path := w.opt.IssuerPath
 	mux := http.NewServeMux()
-	mux.HandleFunc(oauth+path, w.faulty(OnOAuthMetadata, w.serveMetadata))
+	if !w.opt.OpenIDOnly {
+		mux.HandleFunc(oauth+path, w.faulty(OnOAuthMetadata, w.serveMetadata))
+	}
 	mux.HandleFunc(openid+path, w.faulty(OnOpenIDMetadata, w.serveMetadata))
 	if path != "" {
 		mux.HandleFunc(path+openid, w.faulty(OnOpenIDMetadata, w.serveMetadata))
@@ -58,6 +60,9 @@ func (w *World) metadata() map[string]any {
 	}
 	if w.opt.NoRegistration {
 		delete(doc, "registration_endpoint")
+	}
+	if w.opt.NoIss {
+		delete(doc, "authorization_response_iss_parameter_supported")
 	}
 	if len(w.knobs.ClientDocuments) > 0 {
 		doc["client_id_metadata_document_supported"] = true

@@ -22,6 +22,9 @@ type Options struct {
 	OfflineScope  bool // refresh tokens only for grants that hold offline_access
 	OmitExpiry    bool // expires_in is left out
 	OmitScope     bool // scope is left out of token responses: it is as requested (RFC 6749 section 5.1)
+	CommaScopes   bool // the scopes of a token response are separated by commas (GitHub, Slack)
+	PlainRefresh  bool // a refresh that names scopes is refused
+	ErrorsOK      bool // the token endpoint refuses with status 200 (GitHub, Slack)
 
 	NoRegistration bool             // no dynamic client registration
 	ClientKey      crypto.PublicKey // of KeyClient, which authenticates by private_key_jwt; nil: there is none
@@ -32,11 +35,14 @@ type Options struct {
 	ExactPorts     bool             // a redirect URI must match its registration with the port
 	Redirect       string           // redirect URI of the well-known clients; empty: http://127.0.0.1/callback
 	OfflineParam   string           // name=value: refresh tokens only for an authorization request that has it (Google's access_type=offline)
+	NeedParam      string           // name=value: an authorization request without it gets a token that no server takes (Auth0's audience)
 
 	Scopes     []string // scopes_supported; nil: mcp:read and mcp:write
 	Paths      []string // one protected MCP server each; nil: /mcp
 	IssuerPath string   // path of the issuer, such as /tenant; empty: none
 	RootOnly   bool     // resource metadata at the root well-known only, naming the origin as the resource
+	OpenIDOnly bool     // the authorization server's metadata as OpenID Connect has it only, not where RFC 8414 does
+	NoIss      bool     // redirects do not say which authorization server they come from, nor is that announced (RFC 9207)
 
 	TLS bool // https, with the certificate of World.CertPEM; the control listener stays http
 

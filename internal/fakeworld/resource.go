@@ -135,7 +135,7 @@ func (w *World) judge(path string, r *http.Request) (Caller, string) {
 	switch {
 	case a == nil:
 		return Caller{}, MCPUnknown
-	case a.grant.resource != w.resourceAt(path):
+	case a.grant.aimless || a.grant.resource != w.resourceAt(path):
 		return Caller{}, MCPWrongResource
 	case a.grant.revoked:
 		return Caller{}, MCPRevoked

@@ -29,6 +29,9 @@ func (w *World) token(rw http.ResponseWriter, r *http.Request) {
 	}
 	w.countToken(form, id, method, oe)
 	if oe != nil {
+		if w.opt.ErrorsOK {
+			oe.status = http.StatusOK
+		}
 		oe.write(rw)
 		return
 	}
@@ -77,7 +80,7 @@ func (w *World) redeemCode(c *Client, form url.Values) (map[string]any, *oauthEr
 		return nil, oe
 	}
 	co.grant = w.newGrant(c, co.subject, co.resource, co.scopes)
-	co.grant.nonce, co.grant.online = co.nonce, co.online
+	co.grant.nonce, co.grant.online, co.grant.aimless = co.nonce, co.online, co.aimless
 	return w.tokens(co.grant, co.scopes, w.wantsRefresh(co.grant)), nil
 }
 
@@ -103,6 +106,8 @@ func (w *World) redeemRefresh(c *Client, form url.Values) (map[string]any, *oaut
 		return nil, refuse("invalid_grant", "the grant was revoked")
 	case !rt.expiry.IsZero() && w.now().After(rt.expiry):
 		return nil, refuse("invalid_grant", "the refresh token is too old")
+	case w.opt.PlainRefresh && form.Has("scope"):
+		return nil, refuse("invalid_scope", "a refresh gets the scopes that were granted")
 	}
 	if oe := w.checkResource(form, rt.grant.resource); oe != nil {
 		return nil, oe
@@ -154,6 +159,9 @@ func (w *World) tokens(g *grant, scopes []string, withRefresh bool) map[string]a
 	value := w.tokenStore.secret("at_")
 	w.tokenStore.access[value] = &accessToken{grant: g, scopes: scopes, expiry: w.now().Add(w.opt.AccessTTL), serial: len(w.tokenStore.access) + 1}
 	doc := map[string]any{"access_token": value, "token_type": "Bearer", "scope": strings.Join(scopes, " ")}
+	if w.opt.CommaScopes {
+		doc["scope"] = strings.Join(scopes, ",")
+	}
 	if w.opt.OmitScope {
 		delete(doc, "scope")
 	}

@@ -30,6 +30,7 @@ type grant struct {
 	resource string
 	nonce    string
 	online   bool // the authorization request lacked Options.OfflineParam
+	aimless  bool // and Options.NeedParam
 	revoked  bool
 }
 
