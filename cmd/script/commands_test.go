@@ -30,6 +30,8 @@ func commands() map[string]command {
 		"unsealed":   plainly(nowhereUnsealed),
 		"quiet":      plainly(quiet),
 		"rewrite":    plainly(rewrite),
+		"expand":     plainly(expand),
+		"configure":  plainly(configure),
 		"redirect":   plainly(redirectOf),
 		"fetch":      plainly(fetch),
 		"freeport":   plainly(freePort),
