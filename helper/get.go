@@ -21,7 +21,7 @@ type Ask struct {
 	Again    bool              // the person has just asked for a sign-in: the cooldown of offers does not count
 	Join     bool              // an offer that another process has open is waited for like one's own
 	Wait     time.Duration     // how long the caller waits for a refresh or a sign-in
-	Quiet    bool              // an unknown server is not found, without prompt (git)
+	Quiet    bool              // an unknown server is not found, without prompt (git and its like)
 	Force    bool              // a server has refused the caller's token: that one does not serve
 	Refused  credential.Secret // which one, with Force; zero: the cached one, whatever it is
 	Scopes   []string          // of a challenge
@@ -205,9 +205,7 @@ func (h tokens) point(q credential.Query, s resolved) {
 	if s.signIn.IDToken { // which the front would hand out
 		return
 	}
-	if q.URL != s.server.URL {
-		return // git's questions by origin or by path below a server: what they mean changes with every login
-	}
+	q.URL, q.OriginOf, q.Below = s.server.URL, false, false // what an origin or a path means changes with every login
 	size, mtime := h.Config()
 	err := h.Cache.Point(q, cache.Pointer{URL: q.URL, SignIn: s.signIn.ID, TokenID: s.tokenID, Name: s.server.Name, ConfigSize: size, ConfigMTime: mtime, Notify: s.settings.Notify})
 	if err != nil {

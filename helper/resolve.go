@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/microsoft"
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
@@ -65,27 +66,53 @@ func noAccount(server state.Server, label string) string {
 	return text
 }
 
-// server finds the record for a question. git may name only an origin, which is answered where exactly one server is
-// known on it, or a path below a known server; every other caller means the exact URL.
+// server finds the record for a question.
 func (h records) server(q credential.Query) (state.Server, error) {
-	s, err := h.Records.Server(q.URL)
+	s, err := meant(h.Records, q, h.Warn)
+	if errors.Is(err, state.ErrNone) {
+		return s, h.unknown(q)
+	}
+	return s, err
+}
+
+// meant is the server that a question is about, ErrNone where there is none. Callers that ask about every server may name only an
+// origin, which is answered where exactly one server is known on it, or a path below a known server; every other caller means the
+// exact URL.
+func meant(records state.Records, q credential.Query, warn func(string)) (state.Server, error) {
+	s, err := records.Server(q.URL)
 	if !errors.Is(err, state.ErrNone) || !q.OriginOf && !q.Below {
-		if errors.Is(err, state.ErrNone) {
-			return s, h.unknown(q)
-		}
 		return s, err
 	}
-	all, err := h.Records.Servers()
-	if err != nil {
-		h.Warn(err.Error())
+	all, damaged := records.Servers()
+	if damaged != nil {
+		warn(damaged.Error())
 	}
 	all = slices.DeleteFunc(all, func(s state.Server) bool {
 		return credential.Origin(s.URL) != credential.Origin(q.URL) || q.Below && !credential.Covers(s.URL, q.URL)
 	})
 	if len(all) == 0 || q.OriginOf && len(all) != 1 {
-		return state.Server{}, h.unknown(q)
+		return state.Server{}, err
 	}
 	return slices.MaxFunc(all, func(x, y state.Server) int { return len(x.URL) - len(y.URL) }), nil
+}
+
+// ServerOf returns the URL of the one known server whose protected resource is asked for: by its URL, by the resource of its
+// metadata, or by the App ID URI that its approved scopes belong to. Errors are of kind NotFound.
+func ServerOf(records state.Records, resource string) (string, error) {
+	all, _ := records.Servers() // a damaged one is not the one that is meant
+	url, _ := credential.ParseServerURL(resource)
+	all = slices.DeleteFunc(all, func(s state.Server) bool {
+		return s.URL != url && s.Resource != resource && !slices.ContainsFunc(s.Accounts, func(a state.Account) bool {
+			return slices.ContainsFunc(a.Scopes, func(scope string) bool { return strings.Contains(scope, "/") && microsoft.App(scope) == resource })
+		})
+	})
+	switch len(all) {
+	case 0:
+		return "", credential.Fail(credential.NotFound, "nobody has signed in to a server whose resource is "+credential.Printable(resource, 200), nil)
+	case 1:
+		return all[0].URL, nil
+	}
+	return "", credential.Fail(credential.Usage, "several servers have that resource; name one of them by its URL: "+all[0].URL+", "+all[1].URL, nil)
 }
 
 // unknown says that nobody has signed in to a server, and which known one may be meant: the same but for a slash at the end

@@ -65,6 +65,11 @@ func (w Warm) Fresh(q credential.Query) (credential.Token, error) {
 }
 
 func (w Warm) look(q credential.Query) (Hit, cache.Pointer, error) {
+	if q.OriginOf || q.Below {
+		if s, err := meant(w.Records, q, w.Trace); err == nil { // else a machine identity may answer
+			q.URL, q.OriginOf, q.Below = s.URL, false, false
+		}
+	}
 	p, err := w.Cache.Lookup(q)
 	if err != nil {
 		return Hit{}, p, w.cold("no pointer for this question")
