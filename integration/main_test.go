@@ -76,7 +76,9 @@ func build(dir string) error {
 			return fmt.Errorf("%s: %w\n%s", strings.Join(c.Args, " "), err, out)
 		}
 	}
-	for link, to := range map[string]string{"git-credential-mcp": "mcp-credential", "fakebrowser": "fakeworld"} {
+	for link, to := range map[string]string{
+		"git-credential-mcp": "mcp-credential", "docker-credential-mcp": "mcp-credential", "cargo-credential-mcp": "mcp-credential", "fakebrowser": "fakeworld",
+	} {
 		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
 			return err
 		}

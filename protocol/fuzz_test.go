@@ -24,6 +24,9 @@ func answer(req Request) credential.Token {
 // sane fails for a request that no decoder may return.
 func sane(t *testing.T, req Request) {
 	t.Helper()
+	if strings.ContainsAny(req.Asked+req.Version, "\r\n\x00") {
+		t.Fatalf("a line end in %+v", req)
+	}
 	if again, err := credential.ParseServerURL(req.Query.URL); err != nil || again != req.Query.URL {
 		t.Fatalf("the URL %q is not canonical: %q, %v", req.Query.URL, again, err)
 	}
@@ -105,6 +108,40 @@ func FuzzJSON(f *testing.F) {
 	})
 }
 
+// FuzzRequests has every format read any text: a request that no decoder may return never comes out of it, and what its
+// caller is told of an error is at most one line of its protocol.
+func FuzzRequests(f *testing.F) {
+	for _, name := range requests() {
+		for _, seed := range seeds[name] {
+			f.Add(seed)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, row := range Formats() {
+			if row.Decode == nil {
+				continue
+			}
+			req, err := Decode(strings.NewReader(text), row.Name)
+			if req.Format != row.Name {
+				t.Fatalf("%s: the format is lost on the way", row.Name)
+			}
+			if err == nil {
+				sane(t, req)
+				continue
+			}
+			if kind := credential.KindOf(err); kind != credential.BadInput && (kind != credential.NotFound || !row.Everywhere) {
+				t.Fatalf("%s: %v of kind %d", row.Name, err, kind)
+			}
+			if row.Fail == nil {
+				continue
+			}
+			if told := row.Fail(err, err.Error()); told != nil && strings.Count(told.Stdout, "\n") > 1 {
+				t.Fatalf("%s: %q", row.Name, told.Stdout)
+			}
+		}
+	})
+}
+
 // FuzzAnswers writes any text as a token in every format: nothing, or an answer from which the caller's own reading
 // gets exactly that text.
 func FuzzAnswers(f *testing.F) {
@@ -146,12 +183,45 @@ func callerReads(t *testing.T, format, out string) string {
 		return strings.TrimPrefix(headers["Authorization"], "Bearer ")
 	case "header":
 		return strings.TrimPrefix(line, "Authorization: Bearer ")
+	case "env":
+		parts := strings.FieldsFunc(out, func(c rune) bool { return c == '\'' || c == '\n' })
+		return parts[len(parts)-1]
 	case "json":
-		var object map[string]any
-		if err := json.Unmarshal([]byte(out), &object); err != nil {
-			t.Fatalf("%q: %v", out, err)
-		}
-		return object["access_token"].(string)
+		return at(t, out, "access_token")
+	case "azure":
+		return at(t, out, "accessToken")
+	case "kubernetes":
+		return at(t, out, "status", "token")
+	case "bazel":
+		return strings.TrimPrefix(at(t, out, "headers", "Authorization"), "Bearer ")
+	case "docker":
+		return at(t, out, "Secret")
+	case "cargo":
+		return at(t, out, "Ok", "token")
 	}
 	return line
+}
+
+// at is the text below keys of a JSON object, the only one of a list.
+func at(t *testing.T, out string, keys ...string) string {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal([]byte(out), &value); err != nil {
+		t.Fatalf("%q: %v", out, err)
+	}
+	for _, key := range keys {
+		inner, ok := value.(map[string]any)
+		if !ok {
+			t.Fatalf("%q has no %s", out, key)
+		}
+		value = inner[key]
+	}
+	if list, ok := value.([]any); ok && len(list) == 1 {
+		value = list[0]
+	}
+	text, ok := value.(string)
+	if !ok {
+		t.Fatalf("%q has no text at %v", out, keys)
+	}
+	return text
 }

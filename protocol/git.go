@@ -243,6 +243,14 @@ func notOurs() error {
 	return credential.Fail(credential.NotFound, "this is not a request for an MCP server", nil)
 }
 
+// failGit says nothing about an unknown server: git asks every helper about every one.
+func failGit(err error, _ string) *Failure {
+	if credential.KindOf(err) != credential.NotFound {
+		return nil
+	}
+	return &Failure{}
+}
+
 // encodeGit answers with a user name and a password, which every git understands, or with a Bearer credential where the
 // caller has announced authtype. That credential is ephemeral: git's other helpers, which see every answer in a store,
 // must not keep it. quit is never sent: another helper may know more.

@@ -194,10 +194,12 @@ func encodeJSON(w io.Writer, _ Request, t credential.Token) error {
 		return err
 	}
 	answer := jsonAnswer{AccessToken: token, TokenType: "Bearer", Scopes: append([]string{}, t.Scopes...),
-		Account: t.Account, Issuer: t.Issuer, Resource: t.Resource}
-	if !t.Expiry.IsZero() {
-		answer.ExpiresAt = t.Expiry.UTC().Format("2006-01-02T15:04:05Z")
-	}
+		ExpiresAt: rfc3339(t.Expiry), Account: t.Account, Issuer: t.Issuer, Resource: t.Resource}
+	return writeJSON(w, answer)
+}
+
+// writeJSON writes one JSON value and a newline, with &, < and > as they are.
+func writeJSON(w io.Writer, answer any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -28,6 +28,12 @@ type Request struct {
 	State      bool     // git: the caller understands state[]
 	Challenges []string // git: WWW-Authenticate values of the server, as received
 	User       string   // git: the user name to echo
+
+	Asked      string // docker: the server as the caller wrote it, to echo
+	Version    string // kubernetes: the apiVersion of the answer
+	WithScheme bool   // cargo: the registry wants the word Bearer before the token
+	Shell      string // env: whose line it is; empty: this system's
+	Variable   string // env: which variable it sets; empty: EnvDefault
 }
 
 // deliberate reports whether the request says that it is about OAuth: then a fault in it is worth an error.

@@ -8,19 +8,23 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/protocol"
 )
 
 // Flags are the flags of get, store and erase. The core parses them with kong, whose tags they carry; the front with
 // Parse, because kong would double its start-up time. A test holds the two parsers to the same names.
 type Flags struct {
 	URL       string        `arg:"" optional:"" help:"Server URL. With it, stdin is never read."`
-	Input     string        `help:"Read the request from stdin in this format: git or json." placeholder:"FORMAT"`
-	Output    string        `short:"o" help:"Answer in this format: token, headers, header, json or git." placeholder:"FORMAT"`
+	Input     string        `help:"Read the request in this format: git, json, kubernetes, bazel, docker or cargo." placeholder:"FORMAT"`
+	Output    string        `short:"o" help:"Answer in this format: token, headers, header, json, env, azure, kubernetes, bazel, docker, cargo or git." placeholder:"FORMAT"`
 	Account   string        `help:"Label of the sign-in to use." placeholder:"LABEL"`
 	ClientID  string        `name:"client-id" help:"Use only a sign-in of this OAuth client." placeholder:"ID"`
 	Identity  string        `help:"Use a machine identity: secret, certificate, workload, github, pipelines, managed or client-credentials." placeholder:"KIND"`
 	Tenant    string        `help:"Entra ID tenant of the machine identity." placeholder:"TENANT"`
 	Scope     []string      `help:"Additional scope to ask for; can be repeated." sep:"none" placeholder:"SCOPE"`
+	Resource  string        `help:"The server whose protected resource (App ID URI) this is, in place of its URL." placeholder:"URI"`
+	Shell     string        `help:"With --output env, whose line it is: posix, fish, powershell or cmd." placeholder:"SHELL"`
+	Variable  string        `help:"With --output env, the variable to set." placeholder:"MCP_ACCESS_TOKEN"`
 	Challenge string        `help:"WWW-Authenticate value of the refused call." placeholder:"VALUE"`
 	Prompt    string        `help:"Whether a person may be asked: never or once." placeholder:"POLICY"`
 	Wait      time.Duration `help:"How long to wait for a refresh or a sign-in." placeholder:"8s"`
@@ -88,6 +92,12 @@ func (f *Flags) set(name, value string) bool {
 		f.Identity = value
 	case "--tenant":
 		f.Tenant = value
+	case "--resource":
+		f.Resource = value
+	case "--shell":
+		f.Shell = value
+	case "--variable":
+		f.Variable = value
 	case "--challenge":
 		f.Challenge = value
 	case "--prompt":
@@ -120,11 +130,29 @@ func (f *Flags) Check() error {
 		return credential.Fail(credential.Usage, "--wait must not be negative", nil)
 	case f.URL != "" && f.Input != "":
 		return credential.Fail(credential.Usage, "with a URL on the command line, stdin is not read; remove --input", nil)
+	case f.Resource != "" && (f.URL != "" || f.Input != ""):
+		return credential.Fail(credential.Usage, "--resource names the server; remove the URL and --input", nil)
+	case f.Output != "env" && (f.Shell != "" || f.Variable != ""):
+		return credential.Fail(credential.Usage, "--shell and --variable are for --output env", nil)
 	}
 	for _, s := range f.Scope {
 		if !credential.CheckScope(s) {
 			return credential.Fail(credential.Usage, "--scope takes one scope (RFC 6749 section 3.3) and can be repeated", nil)
 		}
 	}
-	return nil
+	return protocol.CheckEnv(f.Shell, f.Variable)
+}
+
+// resource is the protected resource that stands in place of a URL: --resource, or as the Azure CLI takes it, the one that --scope
+// belongs to.
+func (f *Flags) resource() string {
+	if f.Resource == "" && f.Output == "azure" && f.URL == "" && f.Input == "" && len(f.Scope) == 1 {
+		return protocol.AzureResource(f.Scope[0])
+	}
+	return f.Resource
+}
+
+// scopes are those that are asked for besides the approved ones: .default means these.
+func (f *Flags) scopes() []string {
+	return slices.DeleteFunc(slices.Clone(f.Scope), func(s string) bool { return f.Output == "azure" && strings.HasSuffix(s, "/.default") })
 }

@@ -13,11 +13,27 @@ import (
 // hostURL is set by Claude Code for its headersHelper to the server's URL.
 const hostURL = "CLAUDE_CODE_MCP_SERVER_URL"
 
-// Program names.
-const (
-	Program    = "mcp-credential"
-	GitProgram = "git-credential-mcp"
-)
+// Program is the name that the programs go by; under the names in the table of formats they speak a format of its own.
+const Program = "mcp-credential"
+
+// Spoken returns the format that a program of that name speaks; the zero Format where it is none.
+func Spoken(program string) protocol.Format {
+	f, _ := protocol.Find(func(f protocol.Format) bool { return f.Program != "" && f.Program == program })
+	return f
+}
+
+// Start turns the command line of a caller that starts the program in a way of its own into that of a get, with what the program has to
+// say before it reads; any other command line stays.
+func Start(args []string) (line []string, hello string) {
+	if len(args) != 2 {
+		return args, ""
+	}
+	f, ok := protocol.Find(func(f protocol.Format) bool { return f.Start != "" && f.Start == args[1] })
+	if !ok {
+		return args, ""
+	}
+	return []string{args[0], "get", "--input", f.Name}, f.Hello
+}
 
 // Name returns the name that the program was called by, without folder and .exe.
 func Name(arg0 string) string {
@@ -31,8 +47,10 @@ func Name(arg0 string) string {
 // Request is one call, decoded.
 type Request struct {
 	protocol.Request
-	Output protocol.Format
-	Read   []byte // what was read from stdin, so that another process can decode it again
+	Input    protocol.Format // what the request came in; zero where a URL or a resource is on the command line
+	Output   protocol.Format
+	Resource string // the server is the one whose protected resource this is; Query.URL is empty then
+	Read     []byte // what was read from stdin, so that another process can decode it again
 }
 
 // Repeats reports whether the call is one of a host that can only ask again where its token was refused: for headers, of a
@@ -41,24 +59,29 @@ func (r Request) Repeats() bool {
 	return r.Output.Name == "headers" && r.Read == nil && r.Query.Challenge == ""
 }
 
-// Decode works out what a call asks for: from the URL on the command line (stdin is never read then), from the host's
-// environment, or from stdin in the format that --input, the program's name or the first byte says.
+// Decode works out what a call asks for: from the URL or the resource on the command line (stdin is never read then), from the
+// host's environment, or from stdin in the format that --input, the program's name or the request itself says. The request's Input is
+// set on errors too, once it is known.
 func Decode(f Flags, program string, getenv func(string) string, stdin *os.File) (Request, error) {
 	if err := f.Check(); err != nil {
-		return Request{}, err
+		return Request{Input: Spoken(program)}, err
 	}
-	var r Request
+	r := Request{Resource: f.resource()}
 	var err error
 	url, output := f.URL, "token"
-	if url == "" && f.Input == "" && program == Program {
+	if url == "" && r.Resource == "" && f.Input == "" && program == Program {
 		if url = getenv(hostURL); url != "" {
 			output = "headers"
 		}
 	}
-	if url != "" {
+	switch {
+	case url != "":
 		r.Query.URL, err = credential.ParseServerURL(url)
-	} else if err = r.read(f, program, stdin); err == nil {
-		output = r.Format
+	case r.Resource != "":
+	default:
+		if err = r.read(f, program, getenv, stdin); err == nil {
+			output = r.Format
+		}
 	}
 	if err != nil {
 		return r, err
@@ -66,7 +89,9 @@ func Decode(f Flags, program string, getenv func(string) string, stdin *os.File)
 	if f.Output != "" {
 		output = f.Output
 	}
-	r.Output, err = protocol.ByName(output)
+	if r.Output, err = protocol.ByName(output); err == nil {
+		err = r.context(getenv)
+	}
 	r.merge(f)
 	r.Query.Principal = Principal(getenv)
 	if err == nil && !credential.CheckLabel(r.Query.Account) {
@@ -75,19 +100,49 @@ func Decode(f Flags, program string, getenv func(string) string, stdin *os.File)
 	return r, err
 }
 
-func (r *Request) read(f Flags, program string, stdin *os.File) error {
-	format := f.Input
-	if format == "" && program == GitProgram {
-		format = "git"
+// read takes the request from stdin, or from the variable that its format has it in.
+func (r *Request) read(f Flags, program string, getenv func(string) string, stdin *os.File) error {
+	r.Input = Spoken(program)
+	if f.Input != "" {
+		var err error
+		if r.Input, err = protocol.ByName(f.Input); err != nil {
+			return err
+		}
+	}
+	var err error
+	if variable := r.Input.Variable; variable != "" {
+		text := getenv(variable)
+		if text == "" {
+			return credential.Fail(credential.BadInput, "there is no server URL, and "+variable+" is not set", nil)
+		}
+		r.Request, err = protocol.Decode(strings.NewReader(text), r.Input.Name)
+		return err
 	}
 	in, err := boundedStdin(stdin)
 	if err != nil {
 		return err
 	}
 	var copied strings.Builder
-	r.Request, err = protocol.Decode(io.TeeReader(in, &copied), format)
+	r.Request, err = protocol.Decode(io.TeeReader(in, &copied), r.Input.Name)
 	r.Read = []byte(copied.String())
-	r.Query.Below = r.Format == "git" && !r.Query.OriginOf
+	if known, ok := protocol.Find(func(f protocol.Format) bool { return f.Name == r.Format }); ok {
+		r.Input = known
+	}
+	r.Query.Below = r.Input.Everywhere && !r.Query.OriginOf
+	return err
+}
+
+// context takes what the answer depends on from the variable that its caller has set, where the request did not come from it.
+func (r *Request) context(getenv func(string) string) error {
+	if r.Output.Context == nil || r.Input.Name == r.Output.Name {
+		return nil
+	}
+	text := getenv(r.Output.Variable)
+	if text == "" {
+		return nil
+	}
+	said, err := r.Output.Context(strings.NewReader(text))
+	r.Version = said.Version
 	return err
 }
 
@@ -104,7 +159,8 @@ func (r *Request) merge(f Flags) {
 		q.Challenge = f.Challenge
 	}
 	q.Identity, q.Tenant = f.Identity, f.Tenant
-	q.Scopes = credential.JoinScopes(q.Scopes, f.Scope)
+	q.Scopes = credential.JoinScopes(q.Scopes, f.scopes())
+	r.Shell, r.Variable = f.Shell, f.Variable
 }
 
 // ConfigStamp returns the size and modification time of the configuration file in a home directory; zeros without one.

@@ -63,6 +63,24 @@ func (l Login) Report(w io.Writer, err error) int {
 	return rows[credential.KindOf(err)].code
 }
 
+// Refuse tells the caller of a get about err, in its own protocol where that has words for it, else as Report does. It returns the
+// exit code.
+func (l Login) Refuse(stdout, stderr io.Writer, r Request, err error) int {
+	if r.Input.Fail == nil {
+		return l.Report(stderr, err)
+	}
+	text := clean(sentence(err))
+	if hint := l.Hint(err); hint != "" {
+		text += "; " + hint
+	}
+	told := r.Input.Fail(err, text)
+	if told == nil {
+		return l.Report(stderr, err)
+	}
+	_, _ = io.WriteString(stdout, told.Stdout)
+	return told.Code
+}
+
 // sentence is what err says. The end of a context that nobody has said more about has words of Go's only.
 func sentence(err error) string {
 	switch err {

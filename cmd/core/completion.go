@@ -121,6 +121,8 @@ func valuesOf(f *kong.Flag) []string {
 		return strings.Split(f.Enum, ",")
 	case f.Name == "prompt":
 		return []string{"once", "never"}
+	case f.Name == "shell":
+		return []string{"posix", "fish", "powershell", "cmd"}
 	case f.Name == "output" || f.Name == "input":
 		var names []string
 		for _, format := range protocol.Formats() {

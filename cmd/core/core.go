@@ -6,6 +6,7 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"reflect"
@@ -26,6 +27,7 @@ type commands struct {
 	Get        getCmd        `cmd:"" help:"Print an access token for a server."`
 	Store      storeCmd      `cmd:"" help:"Store a token that was obtained elsewhere."`
 	Erase      eraseCmd      `cmd:"" help:"Erase a refused access token, or all access tokens of a server."`
+	List       listCmd       `cmd:"" hidden:""`
 	Login      loginCmd      `cmd:"" help:"Sign in to a server."`
 	Logout     logoutCmd     `cmd:"" help:"Sign out of a server."`
 	Bridge     bridgeCmd     `cmd:"" help:"Connect a host over stdio to a remote MCP server."`
@@ -49,6 +51,12 @@ type streams struct {
 	err     io.Writer
 }
 
+// exitCode ends a command that has said everything already.
+type exitCode int
+
+// Error is for whoever prints it by mistake.
+func (c exitCode) Error() string { return fmt.Sprintf("exit code %d", int(c)) }
+
 // exited carries kong's wish to end the process up to Main, which alone returns an exit code.
 type exited int
 
@@ -56,10 +64,11 @@ type exited int
 func Main(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) (code int) {
 	busguard.Restore()
 	program := call.Name(args[0])
-	if program != call.GitProgram {
+	spoken := call.Spoken(program)
+	if spoken.Program == "" {
 		program = call.Program
 	}
-	if program == call.GitProgram && len(args) > 1 && !gitVerb(args[1]) {
+	if spoken.Name == "git" && len(args) > 1 && !gitVerb(args[1]) {
 		return 0 // git may learn new words; helpers ignore those they do not know (gitcredentials, "Custom helpers")
 	}
 	defer func() {
@@ -120,11 +129,12 @@ func hideUnusedFlags(k *kong.Kong) error {
 
 // report tells the error of a command, with l in the login that it advises.
 func report(stderr io.Writer, verb string, l call.Login, err error) int {
-	switch {
-	case err == nil:
+	if err == nil {
 		return 0
-	case errors.Is(err, errFailed):
-		return 1
+	}
+	var code exitCode
+	if errors.As(err, &code) {
+		return int(code)
 	}
 	l.NoBrowser, l.Verb = l.NoBrowser || noBrowser(), verb
 	return l.Report(stderr, err)

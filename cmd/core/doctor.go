@@ -67,13 +67,10 @@ func (c doctorCmd) Run(ctx context.Context, s streams) error {
 		}
 	}
 	if doctor.Failed(found) {
-		return errFailed
+		return exitCode(1)
 	}
 	return nil
 }
-
-// errFailed ends a command with exit code 1 that has said everything already.
-var errFailed = errors.New("a check has failed")
 
 func (c doctorCmd) checks(w *wiring, url string) ([]doctor.Check, error) {
 	p, err := place()

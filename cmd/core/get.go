@@ -16,17 +16,25 @@ type getCmd struct{ call.Flags }
 // Run answers one get that the cache could not answer.
 func (c getCmd) Run(ctx context.Context, s streams) error {
 	r, err := call.Decode(c.Flags, s.program, osGetenv, s.in)
-	git := r.Format == "git"
-	if git && silent(err) {
+	if err == nil {
+		err = c.answer(ctx, s, r)
+	}
+	if err == nil {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
+	l := c.asLogin()
+	l.Home, l.Verb, l.NoBrowser = c.Home, "get", noBrowser()
+	return exitCode(l.Refuse(s.out, s.err, r, err))
+}
+
+func (c getCmd) answer(ctx context.Context, s streams, r call.Request) error {
 	if r.Output.Encode == nil {
 		return credential.Fail(credential.Usage, "--output cannot be "+r.Output.Name, nil)
 	}
 	w, err := wire(common{Home: c.Home, Verbose: c.Verbose}, s)
+	if err == nil && r.Resource != "" {
+		r.Query.URL, err = helper.ServerOf(w.helper.Records, r.Resource)
+	}
 	if err != nil {
 		return err
 	}
@@ -43,9 +51,6 @@ func (c getCmd) Run(ctx context.Context, s streams) error {
 		get = func(ctx context.Context, ask helper.Ask) (credential.Token, error) { return checked(ctx, w, ask) }
 	}
 	t, err := get(ctx, ask)
-	if git && silent(err) {
-		return nil
-	}
 	if err != nil {
 		return err
 	}
@@ -69,8 +74,8 @@ func (c getCmd) asLogin() call.Login {
 func (c getCmd) fromCache(w *wiring, r call.Request, s streams) error {
 	hit, err := w.helper.Warm().Get(r.Query)
 	switch {
-	case err != nil && r.Format == "git" && !w.helper.Knows(r.Query):
-		return nil
+	case err != nil && r.Input.Everywhere && !w.helper.Knows(r.Query):
+		return credential.Fail(credential.NotFound, "nobody has signed in to "+r.Query.URL, nil)
 	case err != nil:
 		return w.broken
 	}
@@ -81,7 +86,7 @@ func (c getCmd) fromCache(w *wiring, r call.Request, s streams) error {
 // ask makes helper's question of the call.
 func (c getCmd) ask(w *wiring, r call.Request) (helper.Ask, error) {
 	a := helper.Ask{
-		Query: r.Query, Quiet: r.Format == "git", Wait: c.Wait,
+		Query: r.Query, Quiet: r.Input.Everywhere, Wait: c.Wait,
 		Prompt: w.prompt(c.Prompt, r.Query.URL), Terminal: w.terminal(),
 	}
 	a.Wait = cmp.Or(a.Wait, w.wait)
@@ -107,7 +112,7 @@ func (c getCmd) notify(w *wiring, q credential.Query, s streams) {
 	}
 }
 
-// silent reports whether err is git's daily question about a host that is not ours.
+// silent reports whether err is the daily question of git and its like about a host that is not ours.
 func silent(err error) bool {
 	var e *credential.Error
 	return errors.As(err, &e) && e.Kind == credential.NotFound

@@ -62,11 +62,11 @@ func (c eraseCmd) Run(ctx context.Context, s streams) error {
 	return w.helper.Erase(ctx, r.Query, r.Access)
 }
 
-// open decodes a store or an erase and wires the helper. A nil wiring means that there is nothing to do: git tells
-// every helper about every host.
+// open decodes a store or an erase and wires the helper. A nil wiring means that there is nothing to do: git and its
+// like tell every helper about every host.
 func open(f call.Flags, s streams) (*wiring, call.Request, error) {
 	r, err := call.Decode(f, s.program, osGetenv, s.in)
-	if r.Format == "git" && silent(err) {
+	if r.Input.Everywhere && silent(err) {
 		return nil, r, nil
 	}
 	if err != nil {
@@ -76,7 +76,7 @@ func open(f call.Flags, s streams) (*wiring, call.Request, error) {
 	if err != nil || w.broken == nil {
 		return w, r, err
 	}
-	if r.Format == "git" && r.Type == "" && r.Issuer == "" && !w.helper.Knows(r.Query) {
+	if r.Input.Everywhere && r.Type == "" && r.Issuer == "" && !w.helper.Knows(r.Query) {
 		return nil, r, nil
 	}
 	return nil, r, w.broken

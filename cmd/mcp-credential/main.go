@@ -21,16 +21,17 @@ func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(args []string, stdin *os.File, stdout, stderr io.Writer) int {
 	program := call.Name(args[0])
+	args, hello := call.Start(args)
+	if _, err := io.WriteString(stdout, hello); err != nil {
+		return 1 // whoever started this does not listen
+	}
 	var f call.Flags
 	if len(args) < 2 || args[1] != "get" || !f.Parse(args[2:]) {
 		return core(args, nil)
 	}
 	r, err := call.Decode(f, program, os.Getenv, stdin)
-	if r.Read != nil && credential.KindOf(err) == credential.NotFound {
-		return 0 // git asks every helper about every host
-	}
 	if err != nil {
-		return call.Login{Verb: "get"}.Report(stderr, err)
+		return call.Login{Verb: "get"}.Refuse(stdout, stderr, r, err)
 	}
 	again, last := repeats(f), time.Time{}
 	if r.Repeats() {
@@ -71,6 +72,11 @@ func warm(f call.Flags, r call.Request, stderr io.Writer) (helper.Hit, error) {
 	}
 	if f.Verbose {
 		w.Trace = func(text string) { call.Say(stderr, text) }
+	}
+	if r.Resource != "" {
+		if r.Query.URL, err = helper.ServerOf(w.Records, r.Resource); err != nil {
+			return helper.Hit{}, helper.ErrCold
+		}
 	}
 	return w.Get(r.Query)
 }

@@ -26,7 +26,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	programs := map[string]func(){"open-stdin": openStdin, "within": within, "race": race}
+	programs := map[string]func(){"open-stdin": openStdin, "within": within, "race": race, "alone": alone}
 	maps.Copy(programs, systemPrograms())
 	testscript.Main(suite{m}, programs)
 }
@@ -73,7 +73,9 @@ func build(bin string) error {
 	if err := cmd.Run(); err != nil {
 		return err
 	}
-	for name, program := range map[string]string{"git-credential-mcp": "mcp-credential", "fakebrowser": "fakeworld"} {
+	for name, program := range map[string]string{
+		"git-credential-mcp": "mcp-credential", "docker-credential-mcp": "mcp-credential", "cargo-credential-mcp": "mcp-credential", "fakebrowser": "fakeworld",
+	} {
 		if err := os.Link(filepath.Join(bin, program+exe()), filepath.Join(bin, name+exe())); err != nil {
 			return err
 		}

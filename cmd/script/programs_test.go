@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"sync"
@@ -45,6 +46,32 @@ func within() {
 		fmt.Fprintln(os.Stderr, "within: still running after", time.Since(began))
 		os.Exit(99)
 	}
+	end(err)
+}
+
+// alone: alone PROG ARG... runs a copy of one of our programs that has no core beside it, so that the front has to answer by itself.
+// On macOS the front is the core.
+func alone() {
+	path, err := exec.LookPath(os.Args[1])
+	if err != nil {
+		end(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		end(err)
+	}
+	dir, err := os.MkdirTemp("", "alone")
+	if err != nil {
+		end(err)
+	}
+	copied := filepath.Join(dir, filepath.Base(path))
+	if err := os.WriteFile(copied, data, 0o700); err != nil {
+		end(err)
+	}
+	cmd := pass(append([]string{copied}, os.Args[2:]...))
+	cmd.Stdin = os.Stdin
+	err = cmd.Run()
+	_ = os.RemoveAll(dir)
 	end(err)
 }
 

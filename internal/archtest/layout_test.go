@@ -28,7 +28,7 @@ var layout = map[string][]string{
 	"internal/webclient":  {"credential", sys},
 
 	// The front's world.
-	"protocol":           {"credential"},
+	"protocol":           {"credential", "internal/microsoft"},
 	"cache":              {"credential", "internal/atomicfile", "internal/home", sys},
 	"state":              {"credential", "internal/atomicfile", "internal/home"},
 	"helper":             {"cache", "credential", "internal/wait", "internal/home", "internal/microsoft", "state"},
