@@ -22,7 +22,7 @@ SHARE  := $(DESTDIR)$(PREFIX)/share
 COMPLETIONS := bash-completion/completions/mcp-credential zsh/site-functions/_mcp-credential fish/vendor_completions.d/mcp-credential.fish
 
 PROGRAMS  := mcp-credential$(EXE) mcp-credential-core$(EXE)
-LINKS     := git-credential-mcp$(EXE)
+LINKS     := git-credential-mcp$(EXE) docker-credential-mcp$(EXE) cargo-credential-mcp$(EXE)
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME  ?= 5s
 RUNS      ?= 200
@@ -34,7 +34,7 @@ all: build
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
-build: ## both programs and the link for git, in bin/
+build: ## both programs and the links for git, docker and cargo, in bin/
 	CGO_ENABLED=$(CGO) $(GO) build $(FLAGS) -o bin/ ./cmd/...
 	@for link in $(LINKS); do ln -sf mcp-credential$(EXE) bin/$$link || exit 1; done
 

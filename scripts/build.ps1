@@ -12,6 +12,6 @@ $env:CGO_ENABLED = "0"
 go build -trimpath -ldflags "-s -w -X github.com/mcp-credential/mcp-credential/cmd/core.Version=$version" -o bin/ ./cmd/...
 if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
 
-# git starts the helper "mcp" as git-credential-mcp. A copy needs no privilege, unlike a symbolic link.
-Copy-Item -Force bin/mcp-credential.exe bin/git-credential-mcp.exe
+# git, Docker and Cargo start the helper "mcp" under names of their own. A copy needs no privilege, unlike a symbolic link.
+foreach ($caller in "git", "docker", "cargo") { Copy-Item -Force bin/mcp-credential.exe "bin/$caller-credential-mcp.exe" }
 Write-Output "built $version in bin"

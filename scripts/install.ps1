@@ -23,7 +23,7 @@ $releases = $env:MCP_CREDENTIAL_RELEASES
 if (-not $releases) { $releases = 'https://github.com/mcp-credential/mcp-credential/releases' }
 if ($releases -notmatch '^(https://|http://(127\.0\.0\.1|localhost):)') { throw "releases come by https alone, not from $releases" }
 if (-not $Directory) { $Directory = Join-Path $env:LOCALAPPDATA 'Programs\mcp-credential' }
-$programs = 'mcp-credential-core.exe', 'mcp-credential.exe', 'git-credential-mcp.exe'
+$programs = 'mcp-credential-core.exe', 'mcp-credential.exe', 'git-credential-mcp.exe', 'docker-credential-mcp.exe', 'cargo-credential-mcp.exe'
 
 if ($Uninstall) {
     foreach ($name in $programs + ($programs | ForEach-Object { "$_.old" }) + 'mcp-credential.ps1') {

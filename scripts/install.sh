@@ -48,7 +48,7 @@ share=$prefix/share
 completions='bash-completion/completions/mcp-credential zsh/site-functions/_mcp-credential fish/vendor_completions.d/mcp-credential.fish'
 
 if [ -n "$uninstall" ]; then
-	rm -f "$bin/mcp-credential" "$bin/mcp-credential-core" "$bin/git-credential-mcp"
+	rm -f "$bin/mcp-credential" "$bin/mcp-credential-core" "$bin/git-credential-mcp" "$bin/docker-credential-mcp" "$bin/cargo-credential-mcp"
 	rm -f "$share/man/man1/mcp-credential.1" "$share"/man/man1/mcp-credential-*.1
 	for file in $completions; do rm -f "$share/$file"; done
 	say "removed from $prefix; sign-ins and settings stay in ~/.mcp-credential"
@@ -114,7 +114,7 @@ put() {
 }
 put "$from/mcp-credential-core" 755 "$bin/mcp-credential-core"
 put "$from/mcp-credential" 755 "$bin/mcp-credential"
-ln -sf mcp-credential "$bin/git-credential-mcp"
+for caller in git docker cargo; do ln -sf mcp-credential "$bin/$caller-credential-mcp"; done
 for page in "$from"/man/*.1; do put "$page" 644 "$share/man/man1/${page##*/}"; done
 put "$from/completions/mcp-credential.bash" 644 "$share/bash-completion/completions/mcp-credential"
 put "$from/completions/_mcp-credential" 644 "$share/zsh/site-functions/_mcp-credential"

@@ -95,7 +95,7 @@ func TestInstallScript(t *testing.T) {
 	}
 	there := files(t, home)
 	for _, want := range []string{
-		".local/bin/git-credential-mcp", ".local/bin/mcp-credential-core", ".local/share/man/man1/mcp-credential-get.1",
+		".local/bin/git-credential-mcp", ".local/bin/docker-credential-mcp", ".local/bin/cargo-credential-mcp", ".local/bin/mcp-credential-core", ".local/share/man/man1/mcp-credential-get.1",
 		".local/share/bash-completion/completions/mcp-credential",
 	} {
 		if !slices.Contains(there, want) {
