@@ -78,6 +78,7 @@ vet: ## go vet for every platform
 		echo "vet $$platform"; \
 		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) vet -trimpath -tags integration,hosts,release,wine ./... || exit 1; \
 	done
+	cd integration/clients && $(GO) vet ./...
 ifeq ($(OS),darwin)
 	CGO_ENABLED=1 $(GO) vet ./...
 endif

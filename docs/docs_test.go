@@ -198,7 +198,7 @@ func testNames(t *testing.T) map[string]bool {
 	return out
 }
 
-// importedModules returns the modules of go.mod that a file imports a package of.
+// importedModules returns the modules of both go.mod files that a file imports a package of.
 func importedModules(t *testing.T) []string {
 	t.Helper()
 	required := requirements(t)
@@ -238,7 +238,8 @@ func owner(t *testing.T, required []string, name string) string {
 func requirements(t *testing.T) []string {
 	t.Helper()
 	var out []string
-	for _, m := range regexp.MustCompile(`(?m)^(?:require)?\s+(\S+\.\S+/\S+) v\S+`).FindAllStringSubmatch(read(t, root+"/go.mod"), -1) {
+	text := read(t, root+"/go.mod") + read(t, root+"/integration/clients/go.mod")
+	for _, m := range regexp.MustCompile(`(?m)^(?:require)?\s+(\S+\.\S+/\S+) v\S+`).FindAllStringSubmatch(text, -1) {
 		out = append(out, m[1])
 	}
 	if len(out) == 0 {

@@ -54,7 +54,7 @@ func run(m *testing.M) (int, error) {
 // needPrograms names every missing component at once.
 func needPrograms() error {
 	var missing []string
-	for _, name := range []string{"dbus-run-session", "gnome-keyring-daemon", "gdbus", "secret-tool", "pass", "gpg", "git", "npm", "zsh", "fish", "mandoc"} {
+	for _, name := range []string{"dbus-run-session", "gnome-keyring-daemon", "gdbus", "secret-tool", "pass", "gpg", "git", "npm", "zsh", "fish", "mandoc", "curl", "cargo"} {
 		if _, err := exec.LookPath(name); err != nil {
 			missing = append(missing, name)
 		}
@@ -71,7 +71,7 @@ func build(dir string) error {
 	compile := exec.Command("go", "build", "-o", dir+string(filepath.Separator),
 		"../cmd/mcp-credential", "../cmd/mcp-credential-core", "../internal/fakeworld/cmd/fakeworld", "../scripts/conformance/driver")
 	compile.Env = append(os.Environ(), "CGO_ENABLED=0")
-	for _, c := range []*exec.Cmd{compile, exec.Command(providerScript, "install"), exec.Command(nodeScript, "install")} {
+	for _, c := range []*exec.Cmd{compile, buildClients(dir), exec.Command(providerScript, "install"), exec.Command(nodeScript, "install")} {
 		if out, err := c.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", strings.Join(c.Args, " "), err, out)
 		}

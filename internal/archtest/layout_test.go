@@ -76,6 +76,7 @@ var layout = map[string][]string{
 	"cmd/script":                       {},
 	"docs":                             {},
 	"integration":                      {},
+	"integration/clients":              {"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy", "github.com/Azure/azure-sdk-for-go/sdk/azidentity", "github.com/docker/docker-credential-helpers/client", "github.com/docker/docker-credential-helpers/credentials", "k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd"},
 	"integration/hosts":                {},
 	"integration/release":              {},
 	"integration/windows":              {},
@@ -116,6 +117,14 @@ var sdks = map[string][]string{
 	"github.com/tailscale/hujson":                                                     {"host"},
 	"github.com/rogpeppe/go-internal/testscript":                                      {"cmd/script"},
 	"golang.org/x/term":                                                               {"cmd/core"},
+
+	// In a module of their own.
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy":     {"integration/clients"},
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity":        {"integration/clients"},
+	"github.com/docker/docker-credential-helpers/client":      {"integration/clients"},
+	"github.com/docker/docker-credential-helpers/credentials": {"integration/clients"},
+	"k8s.io/client-go/rest":                                   {"integration/clients"},
+	"k8s.io/client-go/tools/clientcmd":                        {"integration/clients"},
 }
 
 // foreign reports whether an import path belongs to another module: its first element has a dot.

@@ -14,6 +14,8 @@ need curl curl
 need npm npm
 need gpg gnupg
 if [ "$(uname -s)" = Linux ]; then
+	# Cargo has credential providers since 1.74, which the newer of Debian 12's two has
+	if grep -q '^VERSION_CODENAME=bookworm' /etc/os-release 2>/dev/null; then need cargo cargo-web; else need cargo cargo; fi
 	need pass pass
 	need zsh zsh
 	need fish fish
