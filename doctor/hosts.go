@@ -137,7 +137,7 @@ func (h Hosts) urls() (urls []string) {
 	for _, one := range host.Table {
 		entries, _, _ := h.read(one)
 		for _, e := range entries {
-			if e.Ours && e.URL != "" && one.Name != "git" {
+			if e.Ours && e.URL != "" && !one.Caller {
 				urls = append(urls, e.URL)
 			}
 		}

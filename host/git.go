@@ -10,7 +10,7 @@ import (
 
 // git is git itself, whose servers are those that somebody names.
 var git = Host{
-	Name: "git", Title: "git", Programs: []string{"git"},
+	Name: "git", Title: "git", Programs: []string{"git"}, Caller: true,
 	Files: func(p Place) []string {
 		if file := p.Getenv("GIT_CONFIG_GLOBAL"); file != "" {
 			return []string{file}

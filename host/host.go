@@ -31,10 +31,11 @@ type Host struct {
 	Project  string // its file in a project, relative to that; empty: it has none
 	Syntax   Syntax
 	Token    bool // it has a token command
+	Caller   bool // no MCP host: it has no remote servers but those that somebody names, and is set up where it is named itself
 }
 
 // Table is every host, in the order of the documentation.
-var Table = []Host{copilot, claudeCode, codex, vscode, cursor, gemini, openCode, zed, goose, claudeDesktop, devin, git}
+var Table = []Host{copilot, claudeCode, codex, vscode, cursor, gemini, openCode, zed, goose, claudeDesktop, devin, git, docker, kubernetes, cargo, bazel}
 
 // Find returns a host by its name.
 func Find(name string) (Host, bool) {
@@ -149,6 +150,8 @@ const homeVariable = "MCPCRED_HOME"
 
 // bom is the mark that Windows editors put at the beginning of UTF-8.
 var bom = []byte("\ufeff")
+
+func withoutBOM(text []byte) []byte { return bytes.TrimPrefix(text, bom) }
 
 // lineEnd is how the lines of a text end.
 func lineEnd(text []byte) string {

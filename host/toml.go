@@ -27,12 +27,7 @@ func (codexTOML) Servers(text []byte) ([]Server, error) {
 	var file struct {
 		Servers map[string]map[string]any `toml:"mcp_servers"`
 	}
-	if err := toml.Unmarshal(bytes.TrimPrefix(text, bom), &file); err != nil {
-		var syntax *toml.DecodeError
-		if errors.As(err, &syntax) {
-			row, _ := syntax.Position()
-			return nil, fmt.Errorf("line %d: %w", row, err)
-		}
+	if err := readTOML(text, &file); err != nil {
 		return nil, err
 	}
 	var out []Server
@@ -68,6 +63,20 @@ func (codexTOML) Servers(text []byte) ([]Server, error) {
 	}
 	return out, nil
 }
+
+// readTOML decodes a text. An error names its line.
+func readTOML(text []byte, into any) error {
+	err := toml.Unmarshal(withoutBOM(text), into)
+	var syntax *toml.DecodeError
+	if errors.As(err, &syntax) {
+		row, _ := syntax.Position()
+		return fmt.Errorf("line %d: %w", row, err)
+	}
+	return err
+}
+
+// lineTail is the end of a line: LF, CR LF or nothing.
+func lineTail(line []byte) []byte { return line[len(bytes.TrimRight(line, "\r\n")):] }
 
 // expression is a header of a table or a key with its value, as a range of whole lines.
 type expression struct {
