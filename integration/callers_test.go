@@ -118,6 +118,13 @@ func TestKubernetes(t *testing.T) {
 			g.wasGiven(t, "Bearer TOKEN", token)
 		}
 	}
+	u.write("kubeconfig", "clusters:\n- cluster:\n    server: "+g.URL+"\n    certificate-authority: ca.pem\n  name: c\n"+
+		"contexts:\n- context:\n    cluster: c\n    user: u\n  name: x\ncurrent-context: x\nusers:\n- name: u\n  user: {}\n")
+	u.with("KUBECONFIG="+u.path("kubeconfig")).must("setup", "kubernetes", "--server", g.URL, "--yes")
+	if r := u.say("", bin("clients"), "kubernetes", u.path("kubeconfig"), "1", "/version"); r.code != 0 || r.stdout != "200 hello\n" {
+		t.Errorf("with what setup wrote: %d %q %s", r.code, r.stdout, r.stderr)
+	}
+	g.wasGiven(t, "Bearer TOKEN", token)
 	other := httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "" {
 			t.Error("another cluster got a token")
@@ -253,7 +260,11 @@ func TestCargo(t *testing.T) {
 		if err := os.RemoveAll(u.path("cargo")); err != nil {
 			t.Fatal(err)
 		}
-		u.write("cargo/config.toml", "[registries.guarded]\nindex = \"sparse+"+g.URL+"/index/\"\ncredential-provider = ["+provider+"]\n")
+		if provider == "" {
+			u.with("CARGO_HOME="+u.path("cargo")).must("setup", "cargo", "--server", g.URL+"/index/", "--name", "guarded", "--yes")
+		} else {
+			u.write("cargo/config.toml", "[registries.guarded]\nindex = \"sparse+"+g.URL+"/index/\"\ncredential-provider = ["+provider+"]\n")
+		}
 		home, err := os.UserHomeDir()
 		if err != nil {
 			t.Fatal(err)
@@ -263,6 +274,7 @@ func TestCargo(t *testing.T) {
 		return u.finish(c)
 	}
 	for provider, header := range map[string]string{
+		"":                       "Bearer TOKEN", // what setup writes
 		`"cargo-credential-mcp"`: "TOKEN", `"mcp-credential", "--bearer"`: "Bearer TOKEN", `"cargo:token-from-stdout", "mcp-credential", "get", "` + g.URL + `/index/"`: "TOKEN",
 	} {
 		r := fetch(provider)
