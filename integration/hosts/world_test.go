@@ -51,7 +51,10 @@ type place struct {
 	server *server
 }
 
-func newPlace(t *testing.T) *place {
+func newPlace(t *testing.T) *place { return newPlaceWith(t, life) }
+
+// newPlaceWith is a place whose access tokens live for that long.
+func newPlaceWith(t *testing.T, life time.Duration) *place {
 	t.Helper()
 	s := &server{handler: mcpserver.Handler()}
 	w, err := fakeworld.Start(fakeworld.Options{AccessTTL: life, Rotate: true, RevokeOnReuse: true, MCP: s})
