@@ -97,14 +97,16 @@ func meant(records state.Records, q credential.Query, warn func(string)) (state.
 }
 
 // ServerOf returns the URL of the one known server whose protected resource is asked for: by its URL, by the resource of its
-// metadata, or by the App ID URI that its approved scopes belong to. Errors are of kind NotFound.
+// metadata, or at Entra ID by the App ID URI that its approved scopes belong to. Errors are of kind NotFound, and of kind Usage where
+// it is the resource of several.
 func ServerOf(records state.Records, resource string) (string, error) {
 	all, _ := records.Servers() // a damaged one is not the one that is meant
 	url, _ := credential.ParseServerURL(resource)
+	ofApp := func(a state.Account) bool {
+		return slices.ContainsFunc(a.Scopes, func(scope string) bool { return strings.Contains(scope, "/") && microsoft.App(scope) == resource })
+	}
 	all = slices.DeleteFunc(all, func(s state.Server) bool {
-		return s.URL != url && s.Resource != resource && !slices.ContainsFunc(s.Accounts, func(a state.Account) bool {
-			return slices.ContainsFunc(a.Scopes, func(scope string) bool { return strings.Contains(scope, "/") && microsoft.App(scope) == resource })
-		})
+		return s.URL != url && s.Resource != resource && !(microsoft.SignInHost(s.Issuer) && slices.ContainsFunc(s.Accounts, ofApp))
 	})
 	switch len(all) {
 	case 0:

@@ -33,7 +33,7 @@ func readExecInfo(r io.Reader) (execInfo, error) {
 		return execInfo{}, err
 	}
 	if info.version != execV1 && info.version != execV1beta1 {
-		return execInfo{}, bad("KUBERNETES_EXEC_INFO wants a version that is neither v1 nor v1beta1 of " + "client.authentication.k8s.io")
+		return execInfo{}, bad("KUBERNETES_EXEC_INFO wants a version that is neither v1 nor v1beta1 of client.authentication.k8s.io")
 	}
 	spec, err := object(top).object("spec")
 	if err != nil {

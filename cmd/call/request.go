@@ -56,7 +56,7 @@ type Request struct {
 // Repeats reports whether the call is one of a host that can only ask again where its token was refused: for headers, of a
 // server that the command line or the host's environment names. Whoever writes a request to stdin can say erase.
 func (r Request) Repeats() bool {
-	return r.Output.Name == "headers" && r.Read == nil && r.Query.Challenge == ""
+	return r.Output.Name == "headers" && r.Read == nil && r.Resource == "" && r.Query.Challenge == ""
 }
 
 // Decode works out what a call asks for: from the URL or the resource on the command line (stdin is never read then), from the
