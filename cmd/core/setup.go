@@ -20,7 +20,7 @@ import (
 
 type setupCmd struct {
 	common
-	Hosts        []string `arg:"" optional:"" name:"host" help:"Which hosts; without one every MCP host that is here: ${hosts}."`
+	Hosts        []string `arg:"" optional:"" name:"host" help:"Which hosts or other callers: ${hosts}. Without one every MCP host that is here."`
 	Server       string   `help:"Add this server where it is not there yet." placeholder:"URL"`
 	Name         string   `help:"What the entry of --server is called." placeholder:"NAME"`
 	TokenCommand bool     `name:"token-command" help:"The token command in place of the bridge, where the host has one."`
