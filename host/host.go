@@ -31,7 +31,7 @@ type Host struct {
 	Project  string // its file in a project, relative to that; empty: it has none
 	Syntax   Syntax
 	Token    bool // it has a token command
-	Caller   bool // no MCP host: it has no remote servers but those that somebody names, and is set up where it is named itself
+	Caller   bool // no MCP host: it has no remote servers but those that somebody names
 }
 
 // Table is every host, in the order of the documentation.

@@ -20,7 +20,7 @@ import (
 
 type setupCmd struct {
 	common
-	Hosts        []string `arg:"" optional:"" name:"host" help:"Which hosts or other callers: ${hosts}. Without one every MCP host that is here."`
+	Hosts        []string `arg:"" optional:"" name:"host" help:"Which hosts or other callers: ${hosts}. Without one every MCP host that is here, and git."`
 	Server       string   `help:"Add this server where it is not there yet." placeholder:"URL"`
 	Name         string   `help:"What the entry of --server is called." placeholder:"NAME"`
 	TokenCommand bool     `name:"token-command" help:"The token command in place of the bridge, where the host has one."`
@@ -73,10 +73,10 @@ func (c setupCmd) Run(ctx context.Context, s streams) error {
 	return c.write(ctx, w, plans)
 }
 
-// hosts are those of the command line; without one, all MCP hosts.
+// hosts are those of the command line; without one, all MCP hosts and git.
 func (c setupCmd) hosts() ([]host.Host, error) {
 	if len(c.Hosts) == 0 {
-		return slices.DeleteFunc(slices.Clone(host.Table), func(h host.Host) bool { return h.Caller }), nil
+		return slices.DeleteFunc(slices.Clone(host.Table), func(h host.Host) bool { return h.Caller && h.Name != "git" }), nil
 	}
 	var out []host.Host
 	for _, name := range c.Hosts {
