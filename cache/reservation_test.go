@@ -80,3 +80,61 @@ func TestRoom(t *testing.T) {
 		t.Errorf("a malformed ID: %v", err)
 	}
 }
+
+// A parked token is found in whichever of the two places it is, whole ones only; the other place is free for the next.
+func TestParked(t *testing.T) {
+	s, c := newStore(t)
+	put := func(slot int, access string) {
+		t.Helper()
+		room, err := Parking{s}.Take(signInA, slot)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer room.Release()
+		if err := room.Put(dataKey(1), sample(access, c.Now(), time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(all ...string) {
+		t.Helper()
+		got := Parking{s}.All(dataKey(1), signInA)
+		if len(got) != len(all) {
+			t.Fatalf("%d parked, want %v", len(got), all)
+		}
+		for i, p := range got {
+			if p.Token.Access.Reveal() != all[i] {
+				t.Errorf("parked: %s, want %s", p.Token.Access.Reveal(), all[i])
+			}
+		}
+	}
+	want()
+	put(1, "first")
+	want("first")
+	room, err := Parking{s}.Take(signInA, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want("first") // room alone is nothing
+	room.Release()
+	put(0, "second")
+	want("second", "first")
+	if got := (Parking{s}).All(dataKey(2), signInA); len(got) != 0 {
+		t.Errorf("%d open with another key", len(got))
+	}
+	for cut := range 200 { // what a torn write leaves: the beginning, then zeros
+		path := s.dir.File(tokenFolder, signInA, parkedNames[0])
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plant(t, path, append(data[:cut:cut], make([]byte, len(data)-cut)...))
+		if cut < 150 {
+			want("first")
+		}
+		plant(t, path, data)
+	}
+	if err := (Parking{s}).DropAll(signInA); err != nil {
+		t.Fatal(err)
+	}
+	want()
+}

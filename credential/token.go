@@ -69,8 +69,9 @@ func RefreshWindow(obtained, expiry time.Time, jitter float64) time.Time {
 // Grant is the secret half of a sign-in, as the keychain keeps it.
 type Grant struct {
 	RefreshToken Secret
-	ClientSecret Secret // of a confidential or dynamically registered client; usually empty
-	DataKey      Secret // 32 random bytes that seal the access tokens of this sign-in
+	ClientSecret Secret    // of a confidential or dynamically registered client; usually empty
+	DataKey      Secret    // 32 random bytes that seal the access tokens of this sign-in
+	Answered     time.Time // when the answer that it came in had been read to its last byte; zero: unknown. It is not stored
 }
 
 // Left says in words how long the token is still valid: "unknown" without an expiry, else a rounded duration.

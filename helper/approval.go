@@ -43,7 +43,7 @@ func (h approvals) store(ctx context.Context, kc Keychain, server state.Server, 
 	if err := save(ctx, kc, si.ID, itemLabel(resolved{server: server, account: account, signIn: si}), g); err != nil {
 		return nil, err
 	}
-	_ = h.Cache.Drop(si.ID, parkedName)
+	_ = (cache.Parking{Store: h.Cache}).DropAll(si.ID)
 	s := resolved{server: server, account: account, signIn: si}
 	s.tokenID = credential.TokenID(si.ID, server.URL, server.Resource, account.Scopes)
 	if err := h.Records.PutSignIn(si.Expires(s.tokenID, answer.Token.Expiry)); err != nil {

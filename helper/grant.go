@@ -56,6 +56,7 @@ type opened struct {
 	credential.Grant
 	chain Keychain
 	spent []string // fingerprints of the refresh tokens that the parked one has replaced, the keychain's among them
+	slot  int      // of the cache, where the next one may be parked
 }
 
 // grant reads the secret half of a sign-in. credential.ErrNoItem where the keychain has none.
@@ -114,53 +115,40 @@ func (h logins) checkWritable(ctx context.Context, kc Keychain) error {
 	})
 }
 
-// parkedName is the token name under which a rotated refresh token waits, sealed, until the keychain has it.
-const parkedName = "00000000000000000000"
-
 // maxSpent is how many rotations in a row a parked refresh token remembers, while the keychain takes none of them.
 const maxSpent = 64
 
 // withParked puts a parked refresh token in place of the one from the keychain, where it has replaced that one at the
-// server. Where the keychain holds another one, that is newer: it was written after the parked file, which nobody had
-// the time to remove.
+// server; of several the last one. Where the keychain holds another one, that is newer: it was written after the parked file,
+// which nobody had the time to remove.
 func (h *Helper) withParked(o opened, id string) opened {
-	t, err := h.Cache.TokenWith(o.DataKey, id, parkedName)
-	if err != nil || !slices.Contains(t.Scopes, o.RefreshToken.Fingerprint()) {
-		return o
-	}
-	text, err := base64.RawURLEncoding.DecodeString(t.Access.Reveal())
-	if err == nil && len(text) > 0 {
+	all := cache.Parking{Store: h.Cache}.All(o.DataKey, id)
+	for range all { // each may have replaced the one before
+		now := o.RefreshToken.Fingerprint()
+		i := slices.IndexFunc(all, func(p cache.Parked) bool { return slices.Contains(p.Token.Scopes, now) })
+		if i < 0 {
+			break
+		}
+		text, err := base64.RawURLEncoding.DecodeString(all[i].Token.Access.Reveal())
+		if err != nil || len(text) == 0 {
+			break
+		}
 		h.Trace("keychain: the parked refresh token is newer")
-		o.RefreshToken, o.spent = credential.NewSecret(string(text)), t.Scopes
+		o.RefreshToken, o.spent, o.slot = credential.NewSecret(string(text)), all[i].Token.Scopes, 1-all[i].Slot
 	}
 	return o
 }
 
-// reservations is what a refresh takes of the disk before it spends a refresh token.
-type reservations struct{ parked, token *cache.Reservation }
-
-// reserve makes sure that a rotated refresh token and an access token can be written. A full disk or a home that is not
-// writable ends the refresh here, with nothing spent.
-func (h refreshes) reserve(s resolved) (r reservations, err error) {
-	if r.parked, err = h.Cache.Reserve(s.signIn.ID, parkedName); err == nil {
-		if r.token, err = h.Cache.Reserve(s.signIn.ID, s.tokenID); err == nil {
-			return r, nil
-		}
-		r.parked.Release()
-	}
-	return reservations{}, credential.Fail(credential.BadHome, "cannot store anything below "+h.Dir.Path, err)
-}
-
-func (r reservations) release() {
-	r.parked.Release()
-	r.token.Release()
+// cannotStore says that nothing can be written to the home.
+func (h refreshes) cannotStore(err error) error {
+	return credential.Fail(credential.BadHome, "cannot store anything below "+h.Dir.Path, err)
 }
 
 // keep returns the function that a source calls with the grant of a response. A rotated refresh token is parked first: sealed
-// under the data key, in room that was taken before, which costs one write and waits for no keychain. Then the keychain
+// under the data key, in room that was taken before, which costs one write and one fsync and waits for no keychain. Then the keychain
 // gets it, and the parked one goes. An error says that the keychain has not taken it; lost it is only where neither could
 // be written, and that is tried for as long as credential.KeepTrying.
-func (h refreshes) keep(ctx context.Context, s resolved, o opened, room *cache.Reservation) func(credential.Grant) error {
+func (h refreshes) keep(ctx context.Context, s resolved, o opened, room *cache.ParkingRoom) func(credential.Grant) error {
 	ctx = context.WithoutCancel(ctx)
 	id, label := s.signIn.ID, itemLabel(s)
 	return func(g credential.Grant) error {
@@ -179,16 +167,28 @@ func (h refreshes) keep(ctx context.Context, s resolved, o opened, room *cache.R
 		o.Grant, o.spent = g, spent
 		return h.persist(ctx, func() (stored, safe bool, err error) {
 			parked := room.Put(g.DataKey, t)
+			if parked == nil {
+				h.traceSince("the rotated refresh token is durable", g.Answered)
+			}
 			if err := save(ctx, o.chain, id, label, g); err != nil {
 				return false, parked == nil, errors.Join(err, parked)
 			}
-			h.Trace("keychain: the rotated refresh token is stored")
-			if err := h.Cache.Drop(id, parkedName); err != nil { // no longer used: the keychain's is another one than it has replaced
+			h.traceSince("keychain: the rotated refresh token is stored", g.Answered)
+			if err := (cache.Parking{Store: h.Cache}).DropAll(id); err != nil { // no longer used: the keychain's is another one than it has replaced
 				h.Trace("keychain: the parked refresh token stays: " + err.Error())
 			}
 			return true, true, nil
 		})
 	}
+}
+
+// traceSince says of an event how long after the answer of the authorization server it came, where that is known. "make bench"
+// reads it.
+func (h refreshes) traceSince(what string, answered time.Time) {
+	if !answered.IsZero() {
+		what += ", " + h.Now().Sub(answered).Round(time.Microsecond).String() + " after the answer"
+	}
+	h.Trace(what)
 }
 
 // persist calls write until what it writes is safe somewhere, for as long as credential.KeepTrying: this process has the

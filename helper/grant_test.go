@@ -1,12 +1,16 @@
 package helper
 
 import (
+	"context"
+	"encoding/base64"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
@@ -33,7 +37,32 @@ func (r *rig) refreshToken() string {
 	return g.RefreshToken.Reveal()
 }
 
-func (r *rig) parkedFile() string { return r.Dir.File("tokens", r.resolved().signIn.ID, parkedName) }
+// dataKey is that of the one sign-in, for whoever holds the lock of the keychain.
+func (r *rig) dataKey() credential.Secret {
+	r.t.Helper()
+	g, err := decodeGrant(r.items[r.resolved().signIn.ID])
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return g.DataKey
+}
+
+// parkedFiles are the files that a parked token may be in; those of slots that were never used are missing.
+func (r *rig) parkedFiles() []string {
+	r.t.Helper()
+	all, err := filepath.Glob(r.Dir.File("*", r.resolved().signIn.ID, "0000000000000000000[01]"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return all
+}
+
+func (r *rig) wantNothingParked() {
+	r.t.Helper()
+	if left := r.parkedFiles(); len(left) != 0 {
+		r.t.Errorf("a parked token stays behind: %v", left)
+	}
+}
 
 // block puts files where folders should be, so that nothing can be written there.
 func (r *rig) block(folders ...string) {
@@ -55,12 +84,16 @@ func TestParkedTokenNeverBeatsANewerOne(t *testing.T) {
 	r.expire()
 	r.setFails = errLocked
 	r.wantRefresh()
-	parked, err := os.ReadFile(r.parkedFile())
+	files := r.parkedFiles()
+	if len(files) != 1 {
+		t.Fatalf("parked in %v", files)
+	}
+	parked, err := os.ReadFile(files[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	replant := func() {
-		if err := os.WriteFile(r.parkedFile(), parked, 0o600); err != nil {
+		if err := os.WriteFile(files[0], parked, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -88,9 +121,7 @@ func TestKeychainThatRefusesForLong(t *testing.T) {
 	r.setFails = nil
 	r.expire()
 	r.wantRefresh()
-	if _, err := os.Stat(r.parkedFile()); !os.IsNotExist(err) {
-		t.Errorf("the parked token stays behind: %v", err)
-	}
+	r.wantNothingParked()
 }
 
 // A timed out set of the keychain may still happen, long after the rotation that it was for.
@@ -133,13 +164,38 @@ func TestKilledInTheKeychain(t *testing.T) {
 	r.wantRefresh()
 }
 
+// A keychain that hangs costs its own time and loses nothing: not to who is killed meanwhile, nor to who waits for its end.
+func TestKeychainThatHangs(t *testing.T) {
+	r := newRig(t)
+	r.login(Login{})
+	r.setFails = credential.Fail(credential.KeychainBroken, "it did not answer in time", context.DeadlineExceeded)
+	for range 3 {
+		r.expire()
+		hangs := make(chan string, 1)
+		r.stopsIn = func() { // as long as the keychain takes
+			found := cache.Parking{Store: r.Cache}.All(r.dataKey(), r.resolved().signIn.ID)
+			for _, p := range found {
+				text, _ := base64.RawURLEncoding.DecodeString(p.Token.Access.Reveal())
+				if string(text) == r.server.current {
+					hangs <- string(text)
+					return
+				}
+			}
+			hangs <- "nothing"
+		}
+		r.wantRefresh()
+		if got := <-hangs; got != r.server.current {
+			t.Errorf("while the keychain hangs %s is parked, not %s", got, r.server.current)
+		}
+	}
+}
+
 // The process with the only copy of a refresh token keeps trying while neither keychain nor home takes it.
 func TestOnlyCopyIsNotGivenUp(t *testing.T) {
 	r := newRig(t)
 	r.login(Login{})
 	r.expire()
 	r.setFails = errLocked
-	id := r.resolved().signIn.ID
 	r.server.before = func() { r.block("tokens", "spare") }
 	tries := 0
 	r.Trace = func(text string) {
@@ -155,8 +211,8 @@ func TestOnlyCopyIsNotGivenUp(t *testing.T) {
 	if tries != 3 {
 		t.Errorf("%d tries failed, want 3", tries)
 	}
-	if _, err := os.Stat(r.Dir.File("spare", id, parkedName)); err != nil {
-		t.Errorf("parked nowhere: %v", err)
+	if len(r.parkedFiles()) != 1 {
+		t.Error("parked nowhere")
 	}
 	got, err := r.get()
 	wantAccess(t, got, err, "access-2")

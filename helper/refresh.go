@@ -84,14 +84,15 @@ func (h refreshes) refreshLocked(ctx context.Context, r Renewal) error {
 	if err := hopeless(h.Now(), s.server.URL, s.signIn); err != nil {
 		return err
 	}
-	room, err := h.reserve(s)
+	room, err := h.Cache.Reserve(s.signIn.ID, s.tokenID)
 	if err != nil {
-		return err
+		return h.cannotStore(err)
 	}
-	defer room.release()
+	defer room.Release()
 	defer h.HoldSignals()()
-	answer, key, err := h.spend(ctx, s, room)
+	answer, key, err := h.spend(ctx, s)
 	if answer.Token.Access.IsZero() {
+		room.Release() // before the record tells others that this refresh has ended
 		return h.failed(s, err)
 	}
 	if err != nil {
@@ -132,10 +133,11 @@ func (h *Helper) Ending(q credential.Query) error {
 	return hopeless(h.Now(), s.server.URL, s.signIn)
 }
 
-// spend redeems the refresh token. When the server refuses it, the keychain is read again: a sibling on another
+// spend redeems the refresh token, with everything slow done before: the keychain is read, the data key at hand, and the file
+// for the rotated token has its name and its room on the disk, or nothing is spent. When the server refuses it, the keychain is read again: a sibling on another
 // machine with the same home, or a sign-in, may have put a newer one there, which is then tried. Only when the current
 // one is refused is the sign-in dead.
-func (h refreshes) spend(ctx context.Context, s resolved, room reservations) (credential.Answer, credential.Secret, error) {
+func (h refreshes) spend(ctx context.Context, s resolved) (credential.Answer, credential.Secret, error) {
 	source, err := h.Source(s.signIn.Source)
 	if err != nil {
 		return credential.Answer{}, credential.Secret{}, err
@@ -158,8 +160,13 @@ func (h refreshes) spend(ctx context.Context, s resolved, room reservations) (cr
 		if refused != nil && refused.fingerprint == g.RefreshToken.Fingerprint() {
 			return credential.Answer{}, g.DataKey, refused
 		}
+		room, err := cache.Parking{Store: h.Cache}.Take(s.signIn.ID, g.slot)
+		if err != nil {
+			return credential.Answer{}, g.DataKey, h.cannotStore(err)
+		}
 		h.Trace("refresh: one token request to " + credential.Origin(target.Endpoints.Token))
-		answer, err := source.Silent(ctx, target, g.Grant, s.signIn.AuthMethod, h.keep(ctx, s, g, room.parked))
+		answer, err := source.Silent(ctx, target, g.Grant, s.signIn.AuthMethod, h.keep(ctx, s, g, room))
+		room.Release()
 		if err == nil || credential.KindOf(err) != credential.SignInDead {
 			return answer, g.DataKey, err
 		}
@@ -204,10 +211,10 @@ func completed(s resolved, t credential.Token) credential.Token {
 
 // refreshed puts a new access token where everybody finds it: the cache first, because callers wait for that, then the
 // record. saved is what went wrong with the keychain, if anything.
-func (h refreshes) refreshed(s resolved, room reservations, answer credential.Answer, key credential.Secret, saved error, r Renewal) error {
+func (h refreshes) refreshed(s resolved, room *cache.Reservation, answer credential.Answer, key credential.Secret, saved error, r Renewal) error {
 	t := answer.Token
 	_ = state.Notices{Records: h.Records}.Put(s.signIn.ID, "Refreshed MCP sign-in for "+s.server.Name) // first: who waits for the token looks for it
-	cached := room.token.Put(key, t)
+	cached := room.Put(key, t)
 	if cached == nil {
 		cached = noTier(h.Cache.Heat(s.signIn.ID, key, t.Expiry))
 	}

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mcp-credential/mcp-credential/cache"
 	"github.com/mcp-credential/mcp-credential/credential"
 )
 
@@ -59,9 +58,7 @@ func TestKeychainThatRefusesLosesNothing(t *testing.T) {
 	}
 	got, err = r.get()
 	wantAccess(t, got, err, "access-3")
-	if _, err := r.Cache.Token(r.resolved().signIn.ID, parkedName); err != cache.ErrMiss {
-		t.Errorf("the parked token stays behind: %v", err)
-	}
+	r.wantNothingParked()
 }
 
 func TestInvalidGrantRereadsTheKeychain(t *testing.T) {

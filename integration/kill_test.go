@@ -5,6 +5,7 @@ package integration
 import (
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -155,8 +156,9 @@ func (u *user) killRefresh(server string, moment time.Duration) {
 	eventually(u.t, "the detached refresh ends", 5*time.Second, func() bool { return len(u.detached("refresh")) == 0 })
 }
 
-// cachedTokens lists the access tokens on the disk, without what a killed writer has left beside them.
+// cachedTokens lists the access tokens on the disk, without what a killed writer has left beside them and without parked
+// refresh tokens.
 func (u *user) cachedTokens() []string {
 	files, _ := filepath.Glob(u.dir("tokens", "*", "[0-9a-f]*"))
-	return files
+	return slices.DeleteFunc(files, func(path string) bool { return strings.HasPrefix(filepath.Base(path), "000000000000") })
 }

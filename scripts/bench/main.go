@@ -1,7 +1,7 @@
 // Command bench measures what a warm get costs: whole processes, from start to end, against an empty Go program that was
 // built with the same flags, and against itself under conditions that must make no difference. Then what a bridge costs:
 // in a client of ours and in the Inspector, each beside the same client without it, and beside mcp-remote, where npm has
-// fetched these. Building the measured programs is left to
+// fetched these. Then how long a refresh has the only copy of a sign-in in memory, with each keychain that is there. Building the measured programs is left to
 // make.
 package main
 
@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	return err
 }
 
-// measureAll prints what a warm get costs, then what a bridge costs, and returns how many limits are broken.
+// measureAll prints what a warm get costs, what a bridge costs and how long a refresh can be killed at a loss, and returns how many limits are broken.
 func measureAll(ctx context.Context, f *getBench, b *bridgeBench, runs int, out io.Writer) (slow int, err error) {
 	if slow, err = table(ctx, f.pairs(), runs, out); err != nil {
 		return slow, err
@@ -83,7 +83,11 @@ func measureAll(ctx context.Context, f *getBench, b *bridgeBench, runs int, out 
 		return slow, err
 	}
 	calls, err := b.report(ctx, runs, out)
-	return slow + more + calls, err
+	if err != nil {
+		return slow + more, err
+	}
+	lost, err := (&windowBench{b: b}).report(ctx, runs, out)
+	return slow + more + calls + lost, err
 }
 
 // The limits, as ratios of medians.

@@ -43,7 +43,7 @@ func TestBench(t *testing.T) {
 	if _, err := measureAll(t.Context(), f, b, 3, &out); err != nil {
 		t.Error(err)
 	}
-	for _, word := range []string{"get, 1,000 servers", "the same through the bridge", "1000 calls at once", "not compared with the Inspector"} {
+	for _, word := range []string{"get, 1,000 servers", "the same through the bridge", "1000 calls at once", "not compared with the Inspector", "\nfile "} {
 		if !strings.Contains(out.String(), word) {
 			t.Errorf("nothing of %q:\n%s", word, out.String())
 		}

@@ -37,6 +37,7 @@ func (s *Source) Silent(ctx context.Context, t credential.Target, g credential.G
 		if !rotated.IsZero() {
 			kept.RefreshToken = rotated
 		}
+		kept.Answered = c.last.read
 		return keep(kept)
 	}
 	account := account(c.authority, t)

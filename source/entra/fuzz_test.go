@@ -18,7 +18,7 @@ func FuzzReply(f *testing.F) {
 	f.Add(200, `{"access_token":["x"],"error":7,"correlation_id":"\u001b[31m"}`)
 	f.Fuzz(func(t *testing.T, status int, body string) {
 		now := time.Unix(1700000000, 0)
-		r := newReply(&http.Response{StatusCode: status, Header: http.Header{}}, []byte(body), now)
+		r := newReply(&http.Response{StatusCode: status, Header: http.Header{}}, []byte(body), now, now)
 		if !r.ok() {
 			e := r.refusal(credential.Target{}, now)
 			if strings.ContainsAny(e.Error(), "\x00\x1b\n<") || len(e.Error()) > 500 {

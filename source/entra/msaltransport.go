@@ -181,7 +181,7 @@ func (c *msalTransport) send(r *http.Request, form url.Values) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return newReply(resp, body, sent), nil
+	return newReply(resp, body, sent, c.Now()), nil
 }
 
 func readForm(r *http.Request) (url.Values, error) {

@@ -20,6 +20,7 @@ type reply struct {
 	body       []byte
 	retryAfter string
 	sent       time.Time // by our clock, before the request
+	read       time.Time // and after the last byte of the answer
 
 	AccessToken  string `json:"access_token"`
 	TokenType    string `json:"token_type"`
@@ -58,8 +59,8 @@ func (n number) duration() time.Duration {
 	return time.Duration(max(0, min(int64(n), int64(maxLife/time.Second)))) * time.Second
 }
 
-func newReply(resp *http.Response, body []byte, sent time.Time) reply {
-	r := reply{status: resp.StatusCode, body: body, retryAfter: resp.Header.Get("Retry-After"), sent: sent}
+func newReply(resp *http.Response, body []byte, sent, read time.Time) reply {
+	r := reply{status: resp.StatusCode, body: body, retryAfter: resp.Header.Get("Retry-After"), sent: sent, read: read}
 	_ = json.Unmarshal(body, &r) // what cannot be read is absent
 	return r
 }

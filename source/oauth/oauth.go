@@ -56,6 +56,7 @@ func (s *Source) keep(r reply, g credential.Grant, keep func(credential.Grant) e
 	if rotated := r.refreshToken(); !rotated.IsZero() {
 		g.RefreshToken = rotated
 	}
+	g.Answered = r.read
 	return g, keep(g)
 }
 

@@ -23,6 +23,7 @@ type reply struct {
 	retryAfter string
 	members    map[string]json.RawMessage // nil: not a JSON object
 	sent       time.Time                  // by our clock, before the request
+	read       time.Time                  // and after the last byte of the answer
 	secrets    []string                   // what the request held
 }
 

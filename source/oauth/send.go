@@ -111,8 +111,9 @@ func (s *Source) post(ctx context.Context, endpoint string, c client, form url.V
 	if err == nil {
 		var body []byte
 		if body, err = webclient.ReadBody(resp, maxReply); err == nil {
+			read := s.Now()
 			r := newReply(resp, body)
-			r.sent, r.secrets = sent, secretsIn(form, c)
+			r.sent, r.read, r.secrets = sent, read, secretsIn(form, c)
 			return r, nil
 		}
 	}
