@@ -26,8 +26,9 @@ LINKS     := git-credential-mcp$(EXE) docker-credential-mcp$(EXE) cargo-credenti
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 FUZZTIME  ?= 5s
 RUNS      ?= 200
+TORTURE   ?= 10m
 
-.PHONY: all help build install uninstall demo test integration hosts check format vet cross bench fuzz snapshot release pictures windows clean
+.PHONY: all help build install uninstall demo test integration hosts check format vet cross bench fuzz torture snapshot release pictures windows clean
 
 all: build
 
@@ -95,6 +96,9 @@ bench: build ## whole processes against an empty Go program
 
 fuzz: ## every fuzzer for $(FUZZTIME)
 	@sh scripts/fuzz.sh $(FUZZTIME)
+
+torture: build ## kills, faults and races for $(TORTURE) each; needs what integration needs, and a C compiler
+	TORTURE=$(TORTURE) INTEGRATION_RACE=1 $(GO) test -count 1 -v -tags integration -timeout 3h -run '^Test(Racing|Torture)' ./integration
 
 snapshot: ## every archive and package of a release, in dist/
 	sh scripts/release/run.sh snapshot

@@ -57,7 +57,7 @@ func (h approvals) store(ctx context.Context, kc Keychain, server state.Server, 
 	t.Server, t.Resource, t.Issuer, t.Account = server.URL, server.Resource, server.Issuer, cmp.Or(si.User, account.Label)
 	err = noTier(h.Cache.Keep(g.DataKey, si.ID, s.tokenID, t))
 	if account.Label == "" {
-		tokens(h).point(s.query(), s)
+		tokens(h).pointTo(s.query(), s)
 	}
 	return replaced, err
 }

@@ -58,6 +58,7 @@ const (
 // Get answers with a token that can be handed out, from the cache or by a refresh in another process that it waits
 // for, or by a sign-in where the prompt policy allows one. It needs no lock.
 func (h *Helper) Get(ctx context.Context, a Ask) (credential.Token, error) {
+	a.until = time.Now().Add(a.Wait)
 	t, err := h.get(ctx, a)
 	return t, withSignIn(err, a.Query.Account, a.Query.Scopes)
 }
@@ -78,7 +79,6 @@ func withSignIn(err error, account string, scopes []string) error {
 }
 
 func (h *Helper) get(ctx context.Context, a Ask) (credential.Token, error) {
-	a.until = time.Now().Add(a.Wait)
 	s, err := approvals{h}.resolveConfigured(ctx, a.Query)
 	if m, merr := (machines{h}).find(a, err); merr != nil {
 		return credential.Token{}, merr
@@ -120,10 +120,21 @@ func (h *Helper) get(ctx context.Context, a Ask) (credential.Token, error) {
 	} else {
 		t, err = tokens{h}.awaitRefresh(ctx, s, a)
 	}
+	if needsSignIn(err) && (tokens{h}).overtaken(a, s) {
+		h.Trace("another sign-in has taken the place of the one that was asked")
+		return h.get(ctx, a)
+	}
 	if needsSignIn(err) {
 		return offers{h}.offer(ctx, s, a, err)
 	}
 	return t, err
+}
+
+// overtaken reports whether another sign-in answers the question now than when it was looked up. Whoever comes between a
+// login and the end of what that replaces finds nothing there, and is not to say that nobody is signed in.
+func (h tokens) overtaken(a Ask, s resolved) bool {
+	now, err := h.resolve(a.Query)
+	return err == nil && (now.signIn.ID != s.signIn.ID || !now.signIn.Created.Equal(s.signIn.Created))
 }
 
 // serves reports whether a token answers the question at now.
@@ -190,7 +201,7 @@ func (h tokens) readCold(ctx context.Context, s resolved) (credential.Token, err
 // answered leaves the pointer for the next warm get, and starts a refresh when the token is in its window.
 func (h tokens) answered(a Ask, s resolved, t credential.Token) {
 	h.Trace("cache: a token that is valid for " + t.Left(h.Now()))
-	h.point(a.Query, s)
+	h.pointTo(a.Query, s)
 	if !t.Due(h.Now()) || h.Attended(s.signIn.Keychain) || !a.Prompt && ended(s.signIn, h.Now()) {
 		return
 	}
@@ -198,6 +209,23 @@ func (h tokens) answered(a Ask, s resolved, t credential.Token) {
 		if err := h.Launch(Renewal{Query: s.query(), Prompt: a.Prompt}.Args()...); err != nil {
 			h.Trace("refresh: cannot start: " + err.Error())
 		}
+	}
+}
+
+// pointTo leaves the pointer to a sign-in for the next warm get. It does so under the lock of the servers, or not at all, because
+// a sign-in that takes the place of this one removes the pointers to it once.
+func (h tokens) pointTo(q credential.Query, s resolved) {
+	path, err := h.Records.LockPath("servers")
+	if err != nil {
+		return
+	}
+	held, ok, err := cache.TryLock(path)
+	if err != nil || !ok {
+		return // the next one will
+	}
+	defer held.Release()
+	if now, err := h.resolve(q); err == nil && now.tokenID == s.tokenID {
+		h.point(q, s)
 	}
 }
 

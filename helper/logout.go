@@ -116,7 +116,7 @@ func (h logouts) removeAccounts(ctx context.Context, s state.Server, off []state
 			return err
 		}
 		now.Accounts = slices.DeleteFunc(now.Accounts, func(a state.Account) bool {
-			return slices.ContainsFunc(off, func(b state.Account) bool { return b.Label == a.Label && b.SignIn == a.SignIn }) && !records(h).signedInAgain(a, s)
+			return slices.ContainsFunc(off, func(b state.Account) bool { return b.Same(a) }) && !records(h).signedInAgain(a, s)
 		})
 		if len(now.Accounts) == 0 {
 			return h.Records.DropServer(s.URL)

@@ -164,6 +164,6 @@ func (h offers) signedIn(ctx context.Context, a Ask, old resolved) (credential.T
 	if err != nil || !a.serves(t, h.Now()) {
 		return credential.Token{}, false
 	}
-	tokens(h).point(a.Query, s)
+	tokens(h).pointTo(a.Query, s)
 	return t, true
 }

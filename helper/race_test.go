@@ -137,6 +137,44 @@ func TestOvertakenByALogout(t *testing.T) {
 	}
 }
 
+// Whoever is overtaken by a sign-in that replaces the one that was asked is served by that.
+func TestOvertakenByALogin(t *testing.T) {
+	replace := func(r *rig) func() {
+		return sync.OnceFunc(func() {
+			if _, err := r.Login(t.Context(), Login{URL: testServer, ClientID: "second"}, r); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	t.Run("while it waits for a refresh", func(t *testing.T) {
+		r := newRig(t)
+		r.login(Login{ClientID: "first"})
+		r.expire()
+		overtake := replace(r)
+		r.Trace = func(text string) {
+			if strings.HasPrefix(text, "refresh: starting") {
+				overtake()
+			}
+		}
+		got, err := r.get()
+		wantAccess(t, got, err, "access-2")
+	})
+	t.Run("between two records", func(t *testing.T) {
+		r := newRig(t)
+		r.login(Login{ClientID: "first"})
+		overtake, settings, busy := replace(r), r.Settings, false
+		r.Settings = func(url string) Settings {
+			if !busy {
+				busy = true
+				overtake()
+			}
+			return settings(url)
+		}
+		got, err := r.get()
+		wantAccess(t, got, err, "access-2")
+	})
+}
+
 // Callers that wait for a refresh do not open the keychain before there is something to read, and then once.
 func TestWaitingCallersLeaveTheKeychainAlone(t *testing.T) {
 	r := newRig(t)

@@ -33,6 +33,9 @@ func (h *Helper) resolve(q credential.Query) (resolved, error) {
 	s.account = account
 	s.signIn, err = h.Records.SignIn(account.SignIn)
 	if errors.Is(err, state.ErrNone) {
+		if again, err := (records{h}).server(q); err == nil && !slices.EqualFunc(again.Accounts, server.Accounts, state.Account.Same) {
+			return h.resolve(q) // another one has taken its place between the two records
+		}
 		return s, fail(credential.NoSignIn, server.URL, "the sign-in for "+server.URL+" is gone")
 	}
 	if err != nil {

@@ -65,12 +65,27 @@ func needPrograms() error {
 	return nil
 }
 
+// raceVariable, set to anything, has the programs built with the race detector. It needs a C compiler.
+const raceVariable = "INTEGRATION_RACE"
+
+func detectsRaces() bool { return os.Getenv(raceVariable) != "" }
+
+func buildArgs() []string {
+	if detectsRaces() {
+		return []string{"build", "-race"}
+	}
+	return []string{"build"}
+}
+
 // build makes both programs, their links, the fake world with its browser and the driver of the conformance suite; and
 // installs the real authorization server and the packages of npm once, before tests start several of them.
 func build(dir string) error {
-	compile := exec.Command("go", "build", "-o", dir+string(filepath.Separator),
-		"../cmd/mcp-credential", "../cmd/mcp-credential-core", "../internal/fakeworld/cmd/fakeworld", "../scripts/conformance/driver")
-	compile.Env = append(os.Environ(), "CGO_ENABLED=0")
+	compile := exec.Command("go", append(buildArgs(), "-o", dir+string(filepath.Separator),
+		"../cmd/mcp-credential", "../cmd/mcp-credential-core", "../internal/fakeworld/cmd/fakeworld", "../scripts/conformance/driver")...)
+	compile.Env = os.Environ()
+	if !detectsRaces() {
+		compile.Env = append(compile.Env, "CGO_ENABLED=0")
+	}
 	for _, c := range []*exec.Cmd{compile, buildClients(dir), exec.Command(providerScript, "install"), exec.Command(nodeScript, "install")} {
 		if out, err := c.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", strings.Join(c.Args, " "), err, out)

@@ -46,6 +46,9 @@ type Account struct {
 	Scopes []string `json:"scopes"` // approved
 }
 
+// Same reports whether both are served by the same sign-in.
+func (a Account) Same(b Account) bool { return a.Label == b.Label && a.SignIn == b.SignIn }
+
 // Account returns the account with the label; an empty label means the default one.
 func (s Server) Account(label string) (Account, bool) {
 	for _, a := range s.Accounts {
@@ -330,11 +333,12 @@ func readAll[T any](b Records, folder string) ([]T, error) {
 			continue
 		}
 		var v T
-		if err := b.read(&v, folder, e.Name()); err != nil {
+		switch err := b.read(&v, folder, e.Name()); {
+		case err == nil:
+			out = append(out, v)
+		case !errors.Is(err, ErrNone): // removed since the folder was read
 			bad = append(bad, err)
-			continue
 		}
-		out = append(out, v)
 	}
 	return out, errors.Join(bad...)
 }

@@ -208,3 +208,34 @@ func TestRecordsOfEarlierVersions(t *testing.T) {
 		t.Errorf("%s, %v; want %s", text, err, want)
 	}
 }
+
+// A record that is removed while the others are read is none, and no error.
+func TestRecordsThatComeAndGo(t *testing.T) {
+	b := book(t)
+	steady := Server{URL: "https://steady/mcp"}
+	if err := b.PutServer(steady); err != nil {
+		t.Fatal(err)
+	}
+	var stop atomic.Bool
+	var all sync.WaitGroup
+	for i := range 3 {
+		all.Go(func() {
+			s := Server{URL: "https://passing/" + string(rune('a'+i))}
+			for !stop.Load() {
+				if err := errors.Join(b.PutServer(s), b.DropServer(s.URL)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 500 {
+		found, err := b.Servers()
+		if err != nil || len(found) == 0 {
+			t.Errorf("%v, error %v", found, err)
+			break
+		}
+	}
+	stop.Store(true)
+	all.Wait()
+}

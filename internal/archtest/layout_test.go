@@ -107,6 +107,7 @@ var sdks = map[string][]string{
 	"github.com/go-jose/go-jose/v4/jwt":                                               {"internal/fakeworld", "internal/fakeworld/cmd/fakeworld", "source/oauth"},
 	"golang.org/x/sync/singleflight":                                                  {"bridge/streamable", "bridge/token"},
 	"github.com/alecthomas/kong":                                                      {"cmd/core"},
+	"github.com/anishathalye/porcupine":                                               {"integration"},
 	"github.com/godbus/dbus/v5":                                                       {"cache/keychain"},
 	"github.com/modelcontextprotocol/go-sdk/mcp":                                      {"bridge", "internal/fakeworld/mcpserver"},
 	"github.com/modelcontextprotocol/go-sdk/oauthex":                                  {"discovery"},
