@@ -77,7 +77,7 @@ format: ## fails where gofmt would change something
 vet: ## go vet for every platform
 	@for platform in $(PLATFORMS); do \
 		echo "vet $$platform"; \
-		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) vet -trimpath -tags integration,hosts,release,wine ./... || exit 1; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) vet -trimpath -tags integration,hosts,release,wine,faults ./... || exit 1; \
 	done
 	cd integration/clients && $(GO) vet ./...
 ifeq ($(OS),darwin)

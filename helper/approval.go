@@ -43,13 +43,16 @@ func (h approvals) store(ctx context.Context, kc Keychain, server state.Server, 
 	if err := save(ctx, kc, si.ID, itemLabel(resolved{server: server, account: account, signIn: si}), g); err != nil {
 		return nil, err
 	}
+	h.Trace("sign-in: in the keychain")
 	_ = (cache.Parking{Store: h.Cache}).DropAll(si.ID)
 	s := resolved{server: server, account: account, signIn: si}
 	s.tokenID = credential.TokenID(si.ID, server.URL, server.Resource, account.Scopes)
 	if err := h.Records.PutSignIn(si.Expires(s.tokenID, answer.Token.Expiry)); err != nil {
 		return nil, err
 	}
+	h.Trace("sign-in: recorded")
 	replaced, err := h.approve(ctx, server, account, credential.LockWait)
+	h.Trace("sign-in: approved")
 	if err != nil || answer.Token.Access.IsZero() {
 		return replaced, err
 	}

@@ -165,6 +165,7 @@ func (h refreshes) keep(ctx context.Context, s resolved, o opened, room *cache.P
 			Scopes: spent[max(0, len(spent)-maxSpent):],
 		}
 		o.Grant, o.spent = g, spent
+		h.Trace("refresh: answered with another refresh token")
 		return h.persist(ctx, func() (stored, safe bool, err error) {
 			parked := room.Put(g.DataKey, t)
 			if parked == nil {
@@ -177,6 +178,7 @@ func (h refreshes) keep(ctx context.Context, s resolved, o opened, room *cache.P
 			if err := (cache.Parking{Store: h.Cache}).DropAll(id); err != nil { // no longer used: the keychain's is another one than it has replaced
 				h.Trace("keychain: the parked refresh token stays: " + err.Error())
 			}
+			h.Trace("keychain: nothing is parked any more")
 			return true, true, nil
 		})
 	}

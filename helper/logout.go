@@ -216,6 +216,7 @@ func (h logouts) dropSignIn(ctx context.Context, id string) error {
 		return err
 	}
 	err = h.Cache.Forget(id)
+	h.Trace("logout: the tokens are gone")
 	state.Cooldowns{Records: h.Records}.End(startMark(id))
 	kc, kerr := h.Keychain(ctx, si.Keychain)
 	if kerr == nil {
@@ -224,5 +225,8 @@ func (h logouts) dropSignIn(ctx context.Context, id string) error {
 	if kerr != nil {
 		return errors.Join(err, kerr)
 	}
-	return errors.Join(err, h.Records.DropSignIn(id))
+	h.Trace("logout: the keychain's item is gone")
+	err = errors.Join(err, h.Records.DropSignIn(id))
+	h.Trace("logout: the record is gone")
+	return err
 }

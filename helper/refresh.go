@@ -71,6 +71,7 @@ func (h refreshes) refreshLocked(ctx context.Context, r Renewal) error {
 		return err
 	}
 	s.claims = r.Claims
+	h.Trace("refresh: locked")
 	now := h.Now()
 	t, err := tokens(h).read(ctx, s)
 	if err == nil && t.Valid(now) && !t.Due(now) && t.Access.Fingerprint() != r.Refused {
@@ -215,6 +216,7 @@ func (h refreshes) refreshed(s resolved, room *cache.Reservation, answer credent
 	t := answer.Token
 	_ = state.Notices{Records: h.Records}.Put(s.signIn.ID, "Refreshed MCP sign-in for "+s.server.Name) // first: who waits for the token looks for it
 	cached := room.Put(key, t)
+	h.Trace("refresh: the access token is cached")
 	if cached == nil {
 		cached = noTier(h.Cache.Heat(s.signIn.ID, key, t.Expiry))
 	}
@@ -240,7 +242,9 @@ func (h refreshes) refreshed(s resolved, room *cache.Reservation, answer credent
 		si.LastError = newFailure(h.Now(), err)
 	}
 	state.Cooldowns{Records: h.Records}.End(startMark(si.Work())) // a server that refuses this very token is asked for another one without delay
-	return errors.Join(cached, h.Records.PutSignIn(si.Merged(false)))
+	err = errors.Join(cached, h.Records.PutSignIn(si.Merged(false)))
+	h.Trace("refresh: recorded")
+	return err
 }
 
 // failed records a refresh that brought nothing, with the time before which nobody tries again.

@@ -77,7 +77,7 @@ func buildArgs() []string {
 	return []string{"build"}
 }
 
-// build makes both programs, their links, the fake world with its browser and the driver of the conformance suite; and
+// build makes both programs, a core that can be told to go wrong, their links, the fake world with its browser and the driver of the conformance suite; and
 // installs the real authorization server and the packages of npm once, before tests start several of them.
 func build(dir string) error {
 	compile := exec.Command("go", append(buildArgs(), "-o", dir+string(filepath.Separator),
@@ -86,7 +86,9 @@ func build(dir string) error {
 	if !detectsRaces() {
 		compile.Env = append(compile.Env, "CGO_ENABLED=0")
 	}
-	for _, c := range []*exec.Cmd{compile, buildClients(dir), exec.Command(providerScript, "install"), exec.Command(nodeScript, "install")} {
+	faulty := exec.Command("go", "build", "-tags", "faults", "-o", filepath.Join(dir, "faulty")+string(filepath.Separator), "../cmd/mcp-credential-core")
+	faulty.Env = append(os.Environ(), "CGO_ENABLED=0")
+	for _, c := range []*exec.Cmd{compile, faulty, buildClients(dir), exec.Command(providerScript, "install"), exec.Command(nodeScript, "install")} {
 		if out, err := c.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w\n%s", strings.Join(c.Args, " "), err, out)
 		}

@@ -88,6 +88,7 @@ func wireHome(dir home.Dir, c common, s streams) *wiring {
 		HoldSignals: holdSignals,
 		Now:         time.Now,
 	}
+	injectFaults(w)
 	return w
 }
 

@@ -8,7 +8,8 @@
 //
 //   GET  /_stats     what was asked, see stats.mjs
 //   POST /_control   {"approve_devices": true, "revoke_all": true, "expire_access": true, "reset_stats": true,
-//                     "token_delay_ms": 0}; the delay comes after the processing of a token request, before its answer
+//                     "token_delay_ms": 0, "cut_answers": false}; the delay comes after the processing of a token request,
+//                     before its answer, which "cut_answers" has break off
 import { createServer } from 'node:http';
 import { parseArgs } from 'node:util';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -41,13 +42,14 @@ async function listen() {
 const [authorization, mcp, control] = await Promise.all([listen(), listen(), listen()]);
 const resource = `${mcp.url}/mcp`;
 const stats = new Stats();
-const knobs = { token_delay_ms: 0 };
+const knobs = { token_delay_ms: 0, cut_answers: false };
 
 const provider = newProvider(authorization.url, resource, options);
 stats.watch(provider);
 provider.use(async (ctx, next) => {
   await next();
   if (ctx.oidc?.route === 'token' && knobs.token_delay_ms > 0) await pause(knobs.token_delay_ms);
+  if (ctx.oidc?.route === 'token' && knobs.cut_answers) ctx.req.socket.destroy();
 });
 
 async function obey({ approve_devices, revoke_all, expire_access, reset_stats, ...rest }) {

@@ -1,0 +1,6 @@
+//go:build !faults
+
+package core
+
+// injectFaults does nothing outside tests.
+func injectFaults(*wiring) {}
