@@ -28,7 +28,7 @@ FUZZTIME  ?= 5s
 RUNS      ?= 200
 TORTURE   ?= 10m
 
-.PHONY: all help build install uninstall demo test integration hosts check format vet cross bench fuzz torture snapshot release pictures windows clean
+.PHONY: all help build install uninstall demo test integration hosts check format vet cross bench fuzz torture model snapshot release pictures windows clean
 
 all: build
 
@@ -98,7 +98,11 @@ fuzz: ## every fuzzer for $(FUZZTIME)
 	@sh scripts/fuzz.sh $(FUZZTIME)
 
 torture: build ## kills, faults and races for $(TORTURE) each; needs what integration needs, and a C compiler
-	TORTURE=$(TORTURE) INTEGRATION_RACE=1 $(GO) test -count 1 -v -tags integration -timeout 3h -run '^Test(Racing|Torture)' ./integration
+	TORTURE=$(TORTURE) $(GO) test -count 1 -v -tags integration -timeout 3h -parallel 3 -run '^TestTorture' ./integration
+	TORTURE=$(TORTURE) INTEGRATION_RACE=1 $(GO) test -count 1 -v -tags integration -timeout 3h -run '^TestRacing' ./integration
+
+model: ## spin on the model of the refresh, and on each mistake in it
+	sh scripts/model/run.sh
 
 snapshot: ## every archive and package of a release, in dist/
 	sh scripts/release/run.sh snapshot

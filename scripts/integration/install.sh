@@ -1,5 +1,5 @@
 #!/bin/sh
-# install.sh           installs what make integration needs and this machine lacks (Debian and its relatives; as root)
+# install.sh           installs what make integration and make model need and this machine lacks (Debian and its relatives; as root)
 # install.sh --check   installs nothing: names what is missing and ends with 1
 #
 # Node is needed for npm alone: the servers run on the Node 22 that npm fetches (scripts/oidc-provider/start.sh).
@@ -24,6 +24,8 @@ if [ "$(uname -s)" = Linux ]; then
 	need gnome-keyring-daemon gnome-keyring
 	need gdbus libglib2.0-bin
 	need secret-tool libsecret-tools
+	need spin spin
+	need cc 'gcc libc6-dev'
 fi
 
 [ -n "$missing" ] || exit 0
