@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"unicode/utf8"
 )
 
 // What a message is, is read from its envelope alone, whatever is in it.
@@ -82,7 +83,15 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// Parsing changes nothing but line breaks, and reads the envelope as encoding/json does.
+// A byte that is not UTF-8 ends hosts that decode strictly, so it does not reach them.
+func TestParseRepairsUTF8(t *testing.T) {
+	m, err := Parse([]byte("{\"id\":1,\"result\":{\"text\":\"a\xffb\xc3\"}}"))
+	if want := "{\"id\":1,\"result\":{\"text\":\"a\ufffdb\ufffd\"}}"; err != nil || string(m.Raw) != want {
+		t.Errorf("%q, error %v, want %q", m.Raw, err, want)
+	}
+}
+
+// Parsing changes nothing but line breaks and what is not UTF-8, and reads the envelope as encoding/json does.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		`{"jsonrpc":"2.0","id":1,"method":"x","params":{"a":[1,{"b":"}\""}]}}`, "{\n\"id\":\r\n9007199254740993,\"result\":null}", `[{"id":"a","method":"b"},{"method":"c"}]`,
@@ -99,6 +108,9 @@ func FuzzParse(f *testing.F) {
 		}
 		if errors.Is(err, ErrNotJSON) {
 			return
+		}
+		if !utf8.Valid(m.Raw) {
+			t.Fatalf("%q is not UTF-8", m.Raw)
 		}
 		if bytes.ContainsAny(m.Raw, "\r\n") {
 			t.Fatalf("%q has a line break", m.Raw)

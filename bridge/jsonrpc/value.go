@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -22,9 +23,13 @@ var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.Al
 func valid(data []byte) bool { return jsontext.Value(data).IsValid(lenient...) }
 
 // oneLine takes the space around one JSON text off, and the line breaks out of it, in place: in valid JSON they can only
-// stand between tokens, because strings escape them. Every other byte stays. It reports false for what it sees is not JSON.
+// stand between tokens, because strings escape them. Every other byte stays, but for those that are not UTF-8, which RFC 8259
+// section 8.1 wants and without which some readers end: U+FFFD takes their place. It reports false for what it sees is not JSON.
 func oneLine(data []byte) ([]byte, bool) {
 	data = bytes.Trim(bytes.TrimPrefix(data, []byte("\ufeff")), space)
+	if !utf8.Valid(data) {
+		data = bytes.ToValidUTF8(data, []byte("\ufffd"))
+	}
 	if bytes.IndexByte(data, '\n') < 0 && bytes.IndexByte(data, '\r') < 0 {
 		return data, true
 	}
