@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -79,4 +80,16 @@ func TestPlacedContentOfAnything(t *testing.T) {
 			t.Errorf("%v holds %q", data, got)
 		}
 	}
+}
+
+// Whatever is in a placed file, its content is a part of it.
+func FuzzPlacedContent(f *testing.F) {
+	for _, seed := range [][]byte{nil, make([]byte, 20), {0, 0, 0, 0, 0, 0, 0, 2, 'o', 'k', 0}, {0x80, 0, 0, 0, 0, 0, 0, 1, 'x'}} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if got := PlacedContent(data); len(got) > 0 && !bytes.HasPrefix(data[placedHead:], got) {
+			t.Fatalf("%q in %q", got, data)
+		}
+	})
 }
