@@ -2,6 +2,7 @@ package helper
 
 import (
 	"context"
+	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
 )
@@ -22,7 +23,7 @@ type Vouched struct {
 // Vouch returns what the sign-in at an identity provider says of its person, refreshed where it must be. It asks nobody.
 func (h Providers) Vouch(ctx context.Context, provider string) (Vouched, error) {
 	q := credential.Query{URL: provider}
-	t, err := h.get(ctx, Ask{Query: q, Wait: credential.RefreshTotal, vouches: true})
+	t, err := h.get(ctx, Ask{Query: q, Wait: credential.RefreshTotal, until: time.Now().Add(credential.RefreshTotal), vouches: true})
 	if err != nil {
 		return Vouched{}, about(provider, err)
 	}
