@@ -19,6 +19,7 @@ type authorization struct {
 	nonce     string
 	scopes    []string
 	resource  string
+	key       string // dpop_jkt
 	subject   string
 	online    bool
 	aimless   bool
@@ -38,7 +39,7 @@ func (w *World) authorize(rw http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	w.stats.AuthorizeRequests = append(w.stats.AuthorizeRequests, q)
 	a := &authorization{client: w.client(q.Get("client_id")), redirect: q.Get("redirect_uri"), state: q.Get("state"),
-		challenge: q.Get("code_challenge"), nonce: q.Get("nonce"), resource: q.Get("resource"), subject: w.user(q)}
+		challenge: q.Get("code_challenge"), nonce: q.Get("nonce"), key: q.Get("dpop_jkt"), resource: q.Get("resource"), subject: w.user(q)}
 	a.online, a.aimless = lacks(q, w.opt.OfflineParam), lacks(q, w.opt.NeedParam)
 	if r.Method != http.MethodGet || a.client == nil || !a.client.allowsRedirect(a.redirect, w.opt.ExactPorts) {
 		http.Error(rw, "Unknown client or redirect URI.", http.StatusBadRequest)

@@ -58,6 +58,9 @@ func (w *World) metadata() map[string]any {
 	if w.opt.WorkloadKey != nil {
 		doc["grant_types_supported"] = append(slices.Clone(grantTypes), grantAssertion)
 	}
+	if w.opt.DPoP {
+		doc["dpop_signing_alg_values_supported"] = []string{"ES256"}
+	}
 	if w.opt.NoRegistration {
 		delete(doc, "registration_endpoint")
 	}

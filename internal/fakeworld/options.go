@@ -26,6 +26,10 @@ type Options struct {
 	PlainRefresh  bool // a refresh that names scopes is refused
 	ErrorsOK      bool // the token endpoint refuses with status 200 (GitHub, Slack)
 
+	// DPoP: both servers demand tokens that are bound to a key and a proof of that (RFC 9449), with nonces that are good for
+	// one proof each; refresh tokens are bound too.
+	DPoP bool
+
 	NoRegistration bool             // no dynamic client registration
 	ClientKey      crypto.PublicKey // of KeyClient, which authenticates by private_key_jwt; nil: there is none
 	WorkloadKey    crypto.PublicKey // of the issuer whose assertions are taken as grants (RFC 7523 section 2.1); nil: none is

@@ -82,13 +82,17 @@ func (w *World) resources() []string {
 func (w *World) serveResourceMetadata(path string) http.HandlerFunc {
 	return func(rw http.ResponseWriter, _ *http.Request) {
 		w.mu.Lock()
-		doc := Override(map[string]any{
+		doc := map[string]any{
 			"resource":                 w.resourceAt(path),
 			"authorization_servers":    []string{w.issuer},
 			"scopes_supported":         w.opt.Scopes,
 			"bearer_methods_supported": []string{"header"},
 			"resource_name":            "Fake MCP server",
-		}, w.knobs.ResourceMetadata)
+		}
+		if w.opt.DPoP {
+			doc["dpop_bound_access_tokens_required"] = true
+		}
+		doc = Override(doc, w.knobs.ResourceMetadata)
 		w.mu.Unlock()
 		WriteJSON(rw, http.StatusOK, doc)
 	}
@@ -106,6 +110,9 @@ func (w *World) protect(path string, next http.Handler) http.HandlerFunc {
 		caller, outcome := w.judge(path, r)
 		w.stats.MCP[outcome]++
 		challenge, status := w.challenge(path, outcome)
+		if w.opt.DPoP {
+			rw.Header().Set("DPoP-Nonce", w.newNonce(nonceOfResource))
+		}
 		w.mu.Unlock()
 		if outcome != MCPOK {
 			rw.Header().Set("WWW-Authenticate", challenge)
@@ -128,13 +135,19 @@ func (w *World) judge(path string, r *http.Request) (Caller, string) {
 		return Caller{}, MCPNoToken
 	}
 	scheme, value, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") || !credential.CheckBearer(value) {
+	if !strings.EqualFold(scheme, "Bearer") && !w.opt.DPoP || !credential.CheckBearer(value) {
 		return Caller{}, MCPMalformed
+	}
+	key, outcome := w.proveAccess(r, scheme, value)
+	if outcome != "" {
+		return Caller{}, outcome
 	}
 	a := w.tokenStore.access[value]
 	switch {
 	case a == nil:
 		return Caller{}, MCPUnknown
+	case a.grant.key != key:
+		return Caller{}, MCPKey
 	case a.grant.aimless || a.grant.resource != w.resourceAt(path):
 		return Caller{}, MCPWrongResource
 	case a.grant.revoked:
@@ -157,6 +170,10 @@ func (w *World) challenge(path, outcome string) (string, int) {
 		status, code = http.StatusBadRequest, "invalid_request"
 	case MCPScope:
 		status, code, scopes = http.StatusForbidden, "insufficient_scope", w.knobs.RequireScopes
+	case MCPProof:
+		code = "invalid_dpop_proof"
+	case MCPNonce:
+		code = "use_dpop_nonce"
 	default:
 		code = "invalid_token"
 	}
@@ -169,7 +186,11 @@ func (w *World) challenge(path, outcome string) (string, int) {
 	if w.opt.RootOnly {
 		path = ""
 	}
-	value := `Bearer resource_metadata="` + w.origin + "/.well-known/oauth-protected-resource" + path + `", scope="` + strings.Join(scopes, " ") + `"`
+	scheme := "Bearer"
+	if w.opt.DPoP {
+		scheme = `DPoP algs="ES256",`
+	}
+	value := scheme + ` resource_metadata="` + w.origin + "/.well-known/oauth-protected-resource" + path + `", scope="` + strings.Join(scopes, " ") + `"`
 	if code != "" {
 		value += `, error="` + code + `"`
 	}

@@ -44,6 +44,10 @@ const (
 	MCPWrongResource = "wrong_resource" // issued for another server
 	MCPScope         = "insufficient_scope"
 	MCPMalformed     = "malformed" // a token in the query, a second header, another scheme
+	MCPNoProof       = "no_proof"  // a bearer token where Options.DPoP demands a proof of its key
+	MCPProof         = "proof"     // a bad proof
+	MCPNonce         = "nonce"     // a good proof with a nonce that is not, or is no longer, one of the server's
+	MCPKey           = "key"       // a good proof of another key than the token's
 )
 
 // secretParams never appear in Stats.

@@ -20,11 +20,15 @@ func (w *World) token(rw http.ResponseWriter, r *http.Request) {
 		oe.write(rw)
 		return
 	}
+	defer func() { w.proofs.key = "" }()
 	c, id, oe := w.authenticate(r, form)
 	method := ""
 	var doc map[string]any
 	if oe == nil {
 		method = c.AuthMethod
+		oe = w.proveToken(rw, r)
+	}
+	if oe == nil {
 		doc, oe = w.redeem(c, form)
 	}
 	w.countToken(form, id, method, oe)
@@ -73,6 +77,8 @@ func (w *World) redeemCode(c *Client, form url.Values) (map[string]any, *oauthEr
 		return nil, refuse("invalid_grant", "the code is too old")
 	case form.Get("redirect_uri") != co.redirect:
 		return nil, refuse("invalid_grant", "redirect_uri is not the one of the authorization request")
+	case co.key != "" && co.key != w.proofs.key:
+		return nil, refuse("invalid_grant", "the code is bound to another key")
 	case !verifies(form.Get("code_verifier"), co.challenge):
 		return nil, refuse("invalid_grant", "code_verifier does not fit")
 	}
@@ -102,6 +108,8 @@ func (w *World) redeemRefresh(c *Client, form url.Values) (map[string]any, *oaut
 			w.revoke(rt.grant)
 		}
 		return nil, refuse("invalid_grant", "the refresh token was used before")
+	case rt.grant.key != w.proofs.key:
+		return nil, refuse("invalid_grant", "the refresh token is bound to another key")
 	case rt.grant.revoked:
 		return nil, refuse("invalid_grant", "the grant was revoked")
 	case !rt.expiry.IsZero() && w.now().After(rt.expiry):
@@ -148,7 +156,7 @@ func (w *World) wantsRefresh(g *grant) bool {
 }
 
 func (w *World) newGrant(c *Client, subject, resource string, scopes []string) *grant {
-	g := &grant{client: c, subject: subject, resource: resource, scopes: scopes}
+	g := &grant{client: c, subject: subject, resource: resource, scopes: scopes, key: w.proofs.key}
 	w.tokenStore.grants = append(w.tokenStore.grants, g)
 	return g
 }
@@ -161,6 +169,9 @@ func (w *World) tokens(g *grant, scopes []string, withRefresh bool) map[string]a
 	doc := map[string]any{"access_token": value, "token_type": "Bearer", "scope": strings.Join(scopes, " ")}
 	if w.opt.CommaScopes {
 		doc["scope"] = strings.Join(scopes, ",")
+	}
+	if g.key != "" {
+		doc["token_type"] = "DPoP"
 	}
 	if w.opt.OmitScope {
 		delete(doc, "scope")

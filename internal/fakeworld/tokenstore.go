@@ -29,8 +29,9 @@ type grant struct {
 	scopes   []string
 	resource string
 	nonce    string
-	online   bool // the authorization request lacked Options.OfflineParam
-	aimless  bool // and Options.NeedParam
+	key      string // thumbprint of the key that its tokens are bound to; empty: none
+	online   bool   // the authorization request lacked Options.OfflineParam
+	aimless  bool   // and Options.NeedParam
 	revoked  bool
 }
 

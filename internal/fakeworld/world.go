@@ -28,6 +28,7 @@ type World struct {
 	knobs      Behaviour
 	stats      Stats
 	tokenStore tokenStore
+	proofs     proofs
 
 	servers []*http.Server
 	closed  chan struct{}
@@ -37,7 +38,8 @@ type World struct {
 // Start listens on three loopback ports (authorization server, protected servers, control) and serves until Close.
 func Start(o Options) (*World, error) {
 	o = o.withDefaults()
-	w := &World{opt: o, stats: NewStats(), tokenStore: newTokenStore(o), closed: make(chan struct{})}
+	w := &World{opt: o, stats: NewStats(), tokenStore: newTokenStore(o), closed: make(chan struct{}),
+		proofs: proofs{seen: map[string]bool{}, nonces: map[string]bool{}}}
 	if err := w.makeKeys(); err != nil {
 		return nil, fmt.Errorf("make keys: %w", err)
 	}

@@ -164,6 +164,7 @@ func parse(args []string) (o fakeworld.Options, e extras, err error) {
 	f.StringVar(&o.Redirect, "redirect", "", "redirect URI of the well-known clients")
 	f.StringVar(&o.OfflineParam, "offline-param", "", "name=value of the authorization request without which there is no refresh token")
 	f.StringVar(&o.NeedParam, "need-param", "", "name=value of the authorization request without which the token is for no server")
+	f.BoolVar(&o.DPoP, "dpop", false, "tokens are bound to a key, with nonces at both servers")
 	f.BoolVar(&o.ExactPorts, "exact-ports", false, "redirect URIs match with their port")
 	f.BoolVar(&o.RootOnly, "root-only", false, "resource metadata for the origin, at the root")
 	f.BoolVar(&o.OpenIDOnly, "openid-only", false, "no metadata where RFC 8414 has it")
