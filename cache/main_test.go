@@ -78,7 +78,7 @@ func newStore(t testing.TB) (*Store, *testsupport.Clock) {
 
 func sample(access string, obtained time.Time, life time.Duration) credential.Token {
 	return credential.Token{
-		Access: credential.NewSecret(access), Type: "Bearer",
+		Access: credential.NewSecret(access), Type: credential.TypeDPoP, Key: credential.NewSecret("proof-key"),
 		Obtained: obtained, Expiry: obtained.Add(life), RefreshAt: obtained.Add(life * 4 / 5),
 		Scopes: []string{"api://app/user_impersonation", "b"}, Account: "Ann <ann@example.org>",
 		Issuer: "https://issuer.example", Resource: "https://h.example/mcp", Server: "https://h.example/mcp",

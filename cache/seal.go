@@ -88,10 +88,14 @@ func unsealBytes(key credential.Secret, n name, file []byte) ([]byte, error) {
 	return plain, nil
 }
 
-// encodeToken refuses an access token that could not be handed out, so that none gets as far as the disk.
+// encodeToken refuses an access token that could not be used, so that none gets as far as the disk. One that is bound to a
+// key has that before its scopes, sealed like itself: whoever may use it has to prove the key.
 func encodeToken(t credential.Token) ([]byte, error) {
 	if !credential.CheckBearer(t.Access.Reveal()) {
 		return nil, credential.Fail(credential.Internal, "an access token that no header can carry is not cached", nil)
+	}
+	if (t.Type == credential.TypeDPoP) == t.Key.IsZero() {
+		return nil, credential.Fail(credential.Internal, "an access token that is bound to a key is not cached without it", nil)
 	}
 	obtained, err1 := timeField(t.Obtained)
 	expiry, err2 := timeField(t.Expiry)
@@ -100,6 +104,9 @@ func encodeToken(t credential.Token) ([]byte, error) {
 		return nil, err
 	}
 	fields := []string{t.Access.Reveal(), t.Type, obtained, expiry, refreshAt, t.Account, t.Issuer, t.Resource, t.Server}
+	if t.Type == credential.TypeDPoP {
+		fields = append(fields, t.Key.Reveal())
+	}
 	return packFields(append(fields, t.Scopes...)...), nil
 }
 
@@ -114,9 +121,18 @@ func decodeToken(plain []byte) (credential.Token, error) {
 	if errors.Join(err1, err2, err3) != nil {
 		return credential.Token{}, errToken
 	}
-	return credential.Token{
+	t := credential.Token{
 		Access: credential.NewSecret(f[0]), Type: f[1],
 		Obtained: obtained, Expiry: expiry, RefreshAt: refreshAt,
-		Account: f[5], Issuer: f[6], Resource: f[7], Server: f[8], Scopes: append([]string(nil), f[9:]...),
-	}, nil
+		Account: f[5], Issuer: f[6], Resource: f[7], Server: f[8],
+	}
+	more := f[9:]
+	if t.Type == credential.TypeDPoP {
+		if len(more) == 0 || more[0] == "" {
+			return credential.Token{}, errToken
+		}
+		t.Key, more = credential.NewSecret(more[0]), more[1:]
+	}
+	t.Scopes = append([]string(nil), more...)
+	return t, nil
 }

@@ -16,9 +16,9 @@ var sampleName = name{home: "0123456789abcdef", signIn: signInA, token: token1}
 // same compares tokens field by field, secrets and times by what they mean.
 func same(a, b credential.Token) bool {
 	times := a.Obtained.Equal(b.Obtained) && a.Expiry.Equal(b.Expiry) && a.RefreshAt.Equal(b.RefreshAt)
-	access := a.Access.Equal(b.Access)
+	access := a.Access.Equal(b.Access) && a.Key.Equal(b.Key)
 	for _, t := range []*credential.Token{&a, &b} {
-		t.Access, t.Obtained, t.Expiry, t.RefreshAt = credential.Secret{}, time.Time{}, time.Time{}, time.Time{}
+		t.Access, t.Key, t.Obtained, t.Expiry, t.RefreshAt = credential.Secret{}, credential.Secret{}, time.Time{}, time.Time{}, time.Time{}
 	}
 	return times && access && reflect.DeepEqual(a, b)
 }
@@ -31,7 +31,9 @@ func TestSealKeepsEveryField(t *testing.T) {
 			t.Fatalf("the sample has no %s", v.Type().Field(i).Name)
 		}
 	}
-	for _, token := range []credential.Token{token, {Access: credential.NewSecret("a")}} {
+	bearer := token
+	bearer.Type, bearer.Key = "Bearer", credential.Secret{}
+	for _, token := range []credential.Token{token, bearer, {Access: credential.NewSecret("a")}, {Access: token.Access, Type: token.Type, Key: token.Key}} {
 		file, err := seal(dataKey(1), sampleName, token)
 		if err != nil {
 			t.Fatal(err)
@@ -50,7 +52,7 @@ func TestSealHidesAndVaries(t *testing.T) {
 	if err1 != nil || err2 != nil || bytes.Equal(one, two) {
 		t.Fatalf("the nonce repeats, or errors %v, %v", err1, err2)
 	}
-	for _, word := range []string{"the-access-token", "example", "Bearer", "access"} {
+	for _, word := range []string{"the-access-token", "example", "DPoP", "proof-key", "access"} {
 		if bytes.Contains(one, []byte(word)) {
 			t.Errorf("%q can be read in the file", word)
 		}
@@ -73,6 +75,15 @@ func TestSealRefuses(t *testing.T) {
 		token.Access = credential.NewSecret(access)
 		if _, err := seal(dataKey(1), sampleName, token); err == nil {
 			t.Errorf("sealed the access token %q", access[:min(len(access), 9)])
+		}
+	}
+	token.Access = credential.NewSecret("access")
+	for _, kind := range []string{"Bearer", credential.TypeDPoP} {
+		if token.Type = kind; kind == credential.TypeDPoP {
+			token.Key = credential.Secret{}
+		}
+		if _, err := seal(dataKey(1), sampleName, token); err == nil {
+			t.Errorf("sealed type %s with key %v", kind, !token.Key.IsZero())
 		}
 	}
 }

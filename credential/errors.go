@@ -34,6 +34,7 @@ const (
 	Untrusted     // 5: the certificate of a server does not hold on this machine
 	BadAnswer     // 5: a server answers what cannot be used: no MCP, no token, too much, a page, a status
 	Hostile       // 5: a server contradicts itself, its metadata or what was approved
+	KeyBound      // 5: the token serves only who proves its key: the bridge
 
 	KeychainLocked  // 6: locked, and nobody may be asked
 	NoPassphrase    // 6: the encrypted file has no passphrase file, and nobody may be asked

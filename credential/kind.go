@@ -6,7 +6,7 @@ var kindNames = map[Kind]string{
 	NotFound: "not-found", NoSignIn: "no-sign-in", NotApproved: "not-approved", SignInDead: "sign-in-dead",
 	StepUp: "step-up", Prompting: "prompting",
 	Network: "network", Throttled: "throttled", StillRefreshing: "still-refreshing",
-	Refused: "refused", Misconfigured: "misconfigured", Untrusted: "untrusted", BadAnswer: "bad-answer", Hostile: "hostile",
+	Refused: "refused", Misconfigured: "misconfigured", Untrusted: "untrusted", BadAnswer: "bad-answer", Hostile: "hostile", KeyBound: "key-bound",
 	KeychainLocked: "keychain-locked", NoPassphrase: "no-passphrase", KeychainMissing: "keychain-missing", KeychainBroken: "keychain-broken",
 }
 

@@ -29,7 +29,7 @@ func secrets() map[string]any {
 	h.inner.deep = &s
 	return map[string]any{
 		"secret": s, "pointer": &s, "slice": []Secret{s}, "map": map[string]Secret{"k": s}, "key": map[Secret]string{s: "v"},
-		"struct": h, "struct pointer": &h, "token": Token{Access: s}, "grant": Grant{RefreshToken: s, ClientSecret: s, DataKey: s}, "target": &Target{Secret: s},
+		"struct": h, "struct pointer": &h, "token": Token{Access: s}, "grant": Grant{RefreshToken: s, ClientSecret: s, Key: s, DataKey: s}, "target": &Target{Secret: s},
 		"answer": Answer{Token: Token{Access: s}, Grant: Grant{RefreshToken: s}},
 		"error":  Fail(Internal, "it failed", fmt.Errorf("with %v, %s and %#v", s, h.closed, h)),
 	}

@@ -19,6 +19,7 @@ type Target struct {
 	ClientID  string    // empty: the source registers or asks
 	Secret    Secret    // client secret given on the command line or by config, else empty
 	Endpoints Endpoints // of the issuer
+	Bound     bool      // the server wants tokens that are bound to a key (RFC 9449): a sign-in makes one
 
 	IDToken bool // the ID token is the one that is wanted: the sign-in is at a provider that vouches for the person elsewhere
 
@@ -52,6 +53,7 @@ type Endpoints struct {
 	GrantTypes    []string `json:"grant_types_supported,omitempty"`
 	Scopes        []string `json:"scopes_supported,omitempty"`
 	PKCE          []string `json:"code_challenge_methods_supported,omitempty"`
+	Proofs        []string `json:"dpop_signing_alg_values_supported,omitempty"`
 	IssInResponse bool     `json:"authorization_response_iss_parameter_supported,omitempty"`
 	ClientIDDocs  bool     `json:"client_id_metadata_document_supported,omitempty"`
 }

@@ -19,7 +19,8 @@ type Query struct {
 // Token is one access token (RFC 6749 section 5.1) with what we know of it.
 type Token struct {
 	Access    Secret
-	Type      string    // "Bearer"
+	Type      string    // "Bearer" or TypeDPoP
+	Key       Secret    // private key that a token of TypeDPoP is bound to, else empty
 	Obtained  time.Time // when the authorization server issued it, by our clock
 	Expiry    time.Time // zero: the server did not say
 	RefreshAt time.Time // from here on it is refreshed ahead of its expiry; zero: never
@@ -28,6 +29,20 @@ type Token struct {
 	Issuer    string
 	Resource  string // the protected resource (RFC 8707) it was asked for, byte-exact
 	Server    string // the canonical URL of the server it was approved for; it goes nowhere else
+}
+
+// TypeDPoP is the type of a token that is worth something only with a proof of its key (RFC 9449 section 5), and
+// ProofAlgorithm what proofs are signed with, as metadata lists it (section 5.1).
+const (
+	TypeDPoP       = "DPoP"
+	ProofAlgorithm = "ES256"
+)
+
+// OnlyBridge says that the tokens for a server are handed to nobody: they are bound to a key that stays here.
+func OnlyBridge(server string) *Error {
+	e := Fail(KeyBound, "the tokens for "+server+" are bound to a key (DPoP), which the bridge alone proves", nil)
+	e.Server = server
+	return e
 }
 
 // ExpirySkew is how long before its expiry a token counts as expired: a request needs time to arrive.
@@ -70,6 +85,7 @@ func RefreshWindow(obtained, expiry time.Time, jitter float64) time.Time {
 type Grant struct {
 	RefreshToken Secret
 	ClientSecret Secret    // of a confidential or dynamically registered client; usually empty
+	Key          Secret    // private key that the tokens of this sign-in are bound to (RFC 9449); empty: they are bearer tokens
 	DataKey      Secret    // 32 random bytes that seal the access tokens of this sign-in
 	Answered     time.Time // when the answer that it came in had been read to its last byte; zero: unknown. It is not stored
 }

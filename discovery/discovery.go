@@ -28,6 +28,7 @@ type Server struct {
 	Issuers   []string // all that the metadata names
 	Endpoints credential.Endpoints
 	Microsoft bool // Issuer is Entra ID: Endpoints holds the issuer only
+	Bound     bool // it takes no bearer token, and its authorization server gives tokens that are bound to a key (RFC 9449)
 }
 
 // Finder does discovery. Its fields may not change while it is in use; it may be used by several goroutines.
@@ -86,6 +87,13 @@ func (f Finder) Find(ctx context.Context, serverURL string) (Server, error) {
 	}
 	s.Issuer = s.Endpoints.Issuer
 	s.Microsoft = Microsoft(s.Issuer)
+	// A server asks for tokens that are bound to a key by its metadata (RFC 9728 section 2) or a challenge that takes no other,
+	// and its authorization server says whether it gives them (RFC 9449 section 5.1).
+	asks := asked.challenge.Scheme == SchemeDPoP || meta != nil && meta.DPOPBoundAccessTokensRequired
+	s.Bound = asks && slices.Contains(s.Endpoints.Proofs, credential.ProofAlgorithm)
+	if asks && !s.Bound {
+		f.trace("the server asks for tokens that are bound to a key (DPoP), which its authorization server does not offer with " + credential.ProofAlgorithm)
+	}
 	return s, nil
 }
 

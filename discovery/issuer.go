@@ -18,10 +18,11 @@ import (
 // asked for: it has no RFC 8414 document, a template for an issuer, and does not announce PKCE.
 func Microsoft(issuer string) bool { return microsoft.SignInHost(issuer) }
 
-// serverMeta is the SDK's document with the member that it leaves out (RFC 8628 section 4).
+// serverMeta is the SDK's document with the members that it leaves out (RFC 8628 section 4, RFC 9449 section 5.1).
 type serverMeta struct {
 	oauthex.AuthServerMeta
-	Device string `json:"device_authorization_endpoint"`
+	Device string   `json:"device_authorization_endpoint"`
+	Proofs []string `json:"dpop_signing_alg_values_supported"`
 }
 
 // Issuer fetches the metadata of an authorization server that is known already, as that of server. The document's issuer
@@ -142,6 +143,7 @@ func (m serverMeta) endpoints() credential.Endpoints {
 		GrantTypes:    m.GrantTypesSupported,
 		Scopes:        m.ScopesSupported,
 		PKCE:          m.CodeChallengeMethodsSupported,
+		Proofs:        m.Proofs,
 		IssInResponse: m.AuthorizationResponseIssParameterSupported,
 		ClientIDDocs:  m.ClientIDMetadataDocumentSupported,
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/dpop"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
 )
 
@@ -41,7 +42,7 @@ func (f Finder) ask(ctx context.Context, method, server string) (answer, error) 
 	if method == http.MethodPost {
 		body = initialize
 	}
-	resp, err := f.send(ctx, method, server, body, credential.Secret{})
+	resp, err := f.send(ctx, message{method: method, server: server, body: body})
 	if err != nil {
 		return answer{}, err
 	}
@@ -52,22 +53,44 @@ func (f Finder) ask(ctx context.Context, method, server string) (answer, error) 
 	return answer{status: resp.StatusCode, challenge: f.challenge(resp)}, nil
 }
 
-// send sends one request, with a token unless it is zero. The body of the answer is closed.
-func (f Finder) send(ctx context.Context, method, server, body string, token credential.Secret) (*http.Response, error) {
+// message is one request to an MCP server.
+type message struct {
+	method, server string
+	body           string           // of a POST
+	token          credential.Token // zero: none
+	session        string           // empty: none
+}
+
+// send sends a message. The body of the answer is closed. A server that wants a nonce in the proof of the token's key gets
+// the message once more, with it (RFC 9449 section 9).
+func (f Finder) send(ctx context.Context, m message) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, credential.HTTPMetadata)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, server, strings.NewReader(body))
+	var nonces dpop.Nonces
+	resp, err := m.send(ctx, f.Client, "")
+	if err != nil || m.token.Key.IsZero() || nonces.Take(m.server, resp.Header) == "" || f.challenge(resp).Error != dpop.ErrNonce {
+		return resp, err
+	}
+	return m.send(ctx, f.Client, nonces.For(m.server))
+}
+
+func (m message) send(ctx context.Context, client *http.Client, nonce string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, m.method, m.server, strings.NewReader(m.body))
 	if err != nil {
 		return nil, credential.Fail(credential.BadInput, "the server URL cannot be requested", nil)
 	}
 	req.Header.Set("Accept", "application/json, text/event-stream")
-	if method == http.MethodPost {
+	if m.method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if !token.IsZero() {
-		req.Header.Set("Authorization", "Bearer "+token.Reveal())
+	if m.session != "" {
+		req.Header.Set("Mcp-Session-Id", m.session)
+		req.Header.Set("MCP-Protocol-Version", "2025-11-25")
 	}
-	resp, err := f.Client.Do(req)
+	if err := dpop.Authorize(req, m.token, nonce, time.Now()); err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		if name := webclient.UnknownHost(err); name != "" && strings.EqualFold(name, req.URL.Hostname()) {
 			return nil, credential.Fail(credential.BadAnswer, "there is no host called "+name+"; check how it is spelt, and whether its network (a VPN) is connected", nil)
@@ -89,9 +112,9 @@ type Reply struct {
 
 // Try sends the first message of an MCP session, with a token unless it is zero, and ends the session that a server opens
 // for it. The token must be the server's. A server that cannot be reached is an error.
-func (f Finder) Try(ctx context.Context, server string, token credential.Secret) (Reply, error) {
+func (f Finder) Try(ctx context.Context, server string, token credential.Token) (Reply, error) {
 	began := time.Now()
-	resp, err := f.send(ctx, http.MethodPost, server, initialize, token)
+	resp, err := f.send(ctx, message{method: http.MethodPost, server: server, body: initialize, token: token})
 	if err != nil {
 		return Reply{}, err
 	}
@@ -111,10 +134,10 @@ const ping = `{"jsonrpc":"2.0","id":1,"method":"ping"}`
 
 // Refuses asks a server whether it refuses a token of its own, and why. What else it thinks of the request does not matter. A
 // server that cannot be reached within credential.RepeatCheck is an error.
-func (f Finder) Refuses(ctx context.Context, server string, token credential.Secret) (Challenge, bool, error) {
+func (f Finder) Refuses(ctx context.Context, server string, token credential.Token) (Challenge, bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, credential.RepeatCheck)
 	defer cancel()
-	resp, err := f.send(ctx, http.MethodPost, server, ping, token)
+	resp, err := f.send(ctx, message{method: http.MethodPost, server: server, body: ping, token: token})
 	if err != nil {
 		return Challenge{}, false, err
 	}
@@ -123,21 +146,10 @@ func (f Finder) Refuses(ctx context.Context, server string, token credential.Sec
 }
 
 // endSession is a courtesy: a server that does not hear it ends the session by itself.
-func (f Finder) endSession(ctx context.Context, server string, token credential.Secret, id string) {
+func (f Finder) endSession(ctx context.Context, server string, token credential.Token, id string) {
 	ctx, cancel := context.WithTimeout(ctx, credential.BridgeShutdown)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, server, nil)
-	if err != nil {
-		return
-	}
-	req.Header.Set("Mcp-Session-Id", id)
-	req.Header.Set("MCP-Protocol-Version", "2025-11-25")
-	if !token.IsZero() {
-		req.Header.Set("Authorization", "Bearer "+token.Reveal())
-	}
-	if resp, err := f.Client.Do(req); err == nil {
-		resp.Body.Close()
-	}
+	_, _ = f.send(ctx, message{method: http.MethodDelete, server: server, token: token, session: id})
 }
 
 // away reports whether a POST was answered with a redirect to another origin.

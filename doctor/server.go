@@ -30,7 +30,7 @@ const (
 // Client asks servers.
 type Client struct {
 	// Try asks a server with a token, or without one; see discovery.Finder.Try.
-	Try func(ctx context.Context, url string, token credential.Secret) (discovery.Reply, error)
+	Try func(ctx context.Context, url string, token credential.Token) (discovery.Reply, error)
 	// Find does discovery as a sign-in would. steps are the documents that it asked for, with the status of each.
 	Find func(ctx context.Context, url string) (found helper.Found, steps []string, err error)
 	// Lines is helper.Helper.Status.
@@ -92,7 +92,7 @@ func (s *server) withoutQuery(run func(context.Context) Finding) func(context.Co
 }
 
 func (s *server) reach(ctx context.Context) Finding {
-	r, err := s.Try(ctx, s.url, credential.Secret{})
+	r, err := s.Try(ctx, s.url, credential.Token{})
 	if credential.KindOf(err) == credential.Network {
 		return fail(err.Error(), "check the address, the network and whether the server runs")
 	}
@@ -278,7 +278,7 @@ func (s *server) audience(ctx context.Context) Finding {
 		return ok(want)
 	}
 	detail := "the token is for " + strings.Join(claims.Audience, ", ") + ", not " + want
-	if r, err := s.Try(ctx, s.url, s.token.Access); err == nil && r.Status != http.StatusUnauthorized && r.Status != http.StatusForbidden {
+	if r, err := s.Try(ctx, s.url, s.token); err == nil && r.Status != http.StatusUnauthorized && r.Status != http.StatusForbidden {
 		return warn(detail+"; the server takes it all the same", "nothing, if that is how this authorization server names it")
 	}
 	return fail(detail+", and the server refuses it", "name the right one in config.toml (resource, or scopes for Entra ID), then: "+s.login()+" --force")
@@ -286,7 +286,7 @@ func (s *server) audience(ctx context.Context) Finding {
 
 // call makes one call as a host would.
 func (s *server) call(ctx context.Context) Finding {
-	r, err := s.Try(ctx, s.url, s.token.Access)
+	r, err := s.Try(ctx, s.url, s.token)
 	if err != nil {
 		return s.about(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/cache"
@@ -26,6 +27,8 @@ type Ask struct {
 	Refused  credential.Secret // which one, with Force; zero: the cached one, whatever it is
 	Scopes   []string          // of a challenge
 	Claims   string            // of a challenge: JSON for the claims parameter
+	Proves   bool              // the caller proves the key of a token that is bound to one, and hands it on to nobody
+	Bound    bool              // the server takes no token that is not
 	until    time.Time         // the end of Wait
 	vouches  bool              // an ID token is what is wanted
 }
@@ -91,8 +94,13 @@ func (h *Helper) get(ctx context.Context, a Ask) (credential.Token, error) {
 		}
 		return offers{h}.offer(ctx, s, a, err)
 	}
-	if s.signIn.IDToken && !a.vouches {
+	switch {
+	case s.signIn.IDToken && !a.vouches:
 		return credential.Token{}, fail(credential.Misconfigured, s.server.URL, s.server.URL+" is an identity provider; ask for a token of a server that config.toml names it for")
+	case s.signIn.Proof && !a.Proves:
+		return credential.Token{}, credential.OnlyBridge(s.server.URL)
+	case a.Bound && !s.signIn.Proof && slices.Contains(s.signIn.Endpoints.Proofs, credential.ProofAlgorithm):
+		return offers{h}.offer(ctx, s, a, fail(credential.StepUp, s.server.URL, s.server.URL+" takes tokens only that are bound to a key (DPoP), and the sign-in has none"))
 	}
 	if lack := s.missing(append(a.Query.Scopes, a.Scopes...)); len(lack) > 0 {
 		if err := (logins{h}).foreign(s, lack); err != nil {

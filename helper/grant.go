@@ -24,11 +24,12 @@ type item struct {
 	Version int    `json:"v"`
 	Refresh string `json:"rt,omitempty"`
 	Client  string `json:"cs,omitempty"`
+	Proof   string `json:"pk,omitempty"` // credential.Grant.Key
 	Key     []byte `json:"dk"`
 }
 
 func encodeGrant(g credential.Grant) ([]byte, error) {
-	return json.Marshal(item{Version: 1, Refresh: g.RefreshToken.Reveal(), Client: g.ClientSecret.Reveal(), Key: []byte(g.DataKey.Reveal())})
+	return json.Marshal(item{Version: 1, Refresh: g.RefreshToken.Reveal(), Client: g.ClientSecret.Reveal(), Proof: g.Key.Reveal(), Key: []byte(g.DataKey.Reveal())})
 }
 
 func decodeGrant(data []byte) (credential.Grant, error) {
@@ -39,6 +40,7 @@ func decodeGrant(data []byte) (credential.Grant, error) {
 	return credential.Grant{
 		RefreshToken: credential.NewSecret(it.Refresh),
 		ClientSecret: credential.NewSecret(it.Client),
+		Key:          credential.NewSecret(it.Proof),
 		DataKey:      credential.NewSecret(string(it.Key)),
 	}, nil
 }

@@ -77,6 +77,7 @@ type Found struct {
 	Endpoints credential.Endpoints
 	IDToken   bool // it is an identity provider, which vouches for the person at other servers
 	Unbound   bool // the source's refresh tokens serve every server of the issuer and client (Entra ID)
+	Bound     bool // the server wants tokens that are bound to a key: see credential.Target
 }
 
 // Settings is what the configuration says about one server; the zero value is no configuration.

@@ -168,7 +168,7 @@ func (h logins) propose(l Login, settings Settings, found Found, before resolved
 		Server: l.URL, Name: cmp.Or(l.Name, settings.Name, before.server.Name, found.Name, hostOf(l.URL)), Resource: found.Resource,
 		Issuer: found.Endpoints.Issuer, Scopes: scopes, Account: before.account.Label, Approved: covered, Offered: l.offered, Provider: found.IDToken,
 		User: before.signIn.User, ClientID: client,
-		SignedIn: (covered || found.Unbound) && !l.Anew && before.signIn.ID != "" && before.signIn.Claims == "" &&
+		SignedIn: (covered || found.Unbound) && !l.Anew && before.signIn.ID != "" && before.signIn.Claims == "" && before.signIn.Proof == found.Bound &&
 			hopeless(h.Now(), l.URL, before.signIn) == nil && (client == "" || client == before.signIn.ClientID),
 	}
 	if found.Unbound {
@@ -177,7 +177,7 @@ func (h logins) propose(l Login, settings Settings, found Found, before resolved
 	t := credential.Target{
 		Redirect: redirect(l, settings, before.signIn, client), Params: settings.Params, AuthMethod: settings.AuthMethod, Key: settings.Key, IDToken: found.IDToken,
 		Server: l.URL, Resource: found.Resource, Scopes: scopes, Account: p.Account,
-		ClientID: client, Secret: secret, Endpoints: found.Endpoints, Claims: before.signIn.Claims,
+		ClientID: client, Secret: secret, Endpoints: found.Endpoints, Claims: before.signIn.Claims, Bound: found.Bound,
 	}
 	if covered && !l.Anew {
 		t.User = before.signIn.User // who need not choose the account: what is new is seen by a person
@@ -200,7 +200,7 @@ func redirect(l Login, settings Settings, before state.SignIn, client string) st
 // reuse proves that the sign-in at hand still serves: a cached token, else a refresh. No browser is opened.
 func (h logins) reuse(ctx context.Context, p Proposal, s resolved) (Outcome, error) {
 	q := credential.Query{URL: p.Server, Account: s.account.Label}
-	t, err := h.Get(ctx, Ask{Query: q, Wait: credential.RefreshTotal, vouches: s.signIn.IDToken})
+	t, err := h.Get(ctx, Ask{Query: q, Wait: credential.RefreshTotal, Proves: true, vouches: s.signIn.IDToken})
 	return Outcome{Server: p.Server, Account: s.account.Label, Token: t, Tier: s.signIn.Tier}, err
 }
 
@@ -222,7 +222,7 @@ func (h logins) save(ctx context.Context, kc Keychain, p Proposal, t credential.
 		ID: id, Source: found.Source, Unbound: found.Unbound, Subject: answer.Subject, Keychain: kc.Store(), Tier: kc.Tier(), PassphraseFile: h.PassphraseFile(kc.Store()), ClientID: answer.ClientID, Registered: registered,
 		AuthMethod: answer.AuthMethod, Account: p.Account, User: answer.User, Resource: bound, Endpoints: t.Endpoints,
 		Redirect: t.Redirect, IDToken: t.IDToken, Requested: t.Scopes, Granted: answer.Token.Scopes, NoRefresh: answer.Grant.RefreshToken.IsZero(),
-		Created: h.Now(), RefreshExpires: answer.RefreshExpires,
+		Created: h.Now(), RefreshExpires: answer.RefreshExpires, Proof: !answer.Grant.Key.IsZero(),
 	}
 	if !si.NoRefresh {
 		si.RefreshObtained = answer.Token.Obtained

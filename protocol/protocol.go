@@ -185,6 +185,9 @@ func readError(err error) error {
 // bearer returns the text of a token that may travel as "Authorization: Bearer", and refuses every other one: a token
 // bound to a key (DPoP, PoP) is useless as a bearer, and stray characters forge lines and headers.
 func bearer(t credential.Token) (string, error) {
+	if t.Type == credential.TypeDPoP {
+		return "", credential.OnlyBridge(t.Server)
+	}
 	text := t.Access.Reveal()
 	if t.Type != "" && !strings.EqualFold(t.Type, "Bearer") || !credential.CheckBearer(text) {
 		return "", credential.Fail(credential.Hostile, "the access token is not a well-formed bearer token (RFC 6750)", nil)

@@ -133,7 +133,7 @@ func TestHostileTokensAreNotWritten(t *testing.T) {
 		{Access: credential.NewSecret("\u00e9")},
 		{Access: credential.NewSecret("===")},
 		{Access: credential.NewSecret(strings.Repeat("a", 64<<10+1))},
-		{Access: credential.NewSecret("abc"), Type: "DPoP"},
+		{Access: credential.NewSecret("abc"), Type: "PoP"},
 	}
 	for _, f := range Formats() {
 		for i, token := range hostile {
@@ -147,6 +147,19 @@ func TestHostileTokensAreNotWritten(t *testing.T) {
 					t.Errorf("%s, token %d: the error holds the token", f.Name, i)
 				}
 			}
+		}
+	}
+}
+
+// A token that is bound to a key leaves in no format: whoever reads it could not prove the key.
+func TestBoundTokensAreNotWritten(t *testing.T) {
+	token := goldenToken()
+	token.Type, token.Key = credential.TypeDPoP, credential.NewSecret("the-key")
+	for _, f := range Formats() {
+		var out counter
+		err := f.Encode(&out, Request{AuthType: true, State: true}, token)
+		if credential.KindOf(err) != credential.KeyBound || out.writes != 0 {
+			t.Errorf("%s: wrote %q, error %v", f.Name, out.String(), err)
 		}
 	}
 }

@@ -75,6 +75,7 @@ type SignIn struct {
 	Subject         string                 `json:"subject,omitempty"` // who the person is there for good
 	Resource        string                 `json:"resource"`          // what the refresh token is bound to; empty: not bound
 	Unbound         bool                   `json:"unbound,omitempty"` // the refresh token serves every approved server (Entra ID): see For
+	Proof           bool                   `json:"proof,omitempty"`   // its tokens are bound to a key (RFC 9449), which the bridge proves
 	Endpoints       credential.Endpoints   `json:"endpoints"`
 	Requested       []string               `json:"requested"`
 	Granted         []string               `json:"granted"`

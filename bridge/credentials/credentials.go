@@ -11,6 +11,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/bridge/signin"
 	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/discovery"
 	"github.com/mcp-credential/mcp-credential/helper"
 )
 
@@ -25,6 +26,7 @@ type Account struct {
 // ask asks for a token other than the refused one, with what the challenge demands.
 func (a Account) ask(ctx context.Context, n token.Need, ask helper.Ask) (credential.Token, error) {
 	ask.Query, ask.Force, ask.Refused = a.Query, !n.Refused.IsZero(), n.Refused
+	ask.Proves, ask.Bound = true, n.Challenge.Scheme == discovery.SchemeDPoP
 	ask.Scopes, ask.Claims = credential.SplitScope(n.Challenge.Scope), n.Challenge.Claims
 	return a.Helper.Get(ctx, ask)
 }

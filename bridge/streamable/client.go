@@ -15,6 +15,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/bridge/jsonrpc"
 	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/dpop"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
 )
 
@@ -54,6 +55,7 @@ type Client struct {
 	serverRequests serverRequests
 	toolHeaders    toolHeaders
 	listener       listener
+	nonces         dpop.Nonces
 	idPrefix       string // of requests of our own: random, so that they are never those of the host
 	requests       atomic.Int64
 }

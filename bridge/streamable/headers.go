@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/mcp-credential/mcp-credential/bridge/jsonrpc"
-	"github.com/mcp-credential/mcp-credential/credential"
 )
 
 // The revisions that change what a request carries.
@@ -26,13 +25,6 @@ const (
 	headerParam   = "Mcp-Param-"
 	headerLast    = "Last-Event-Id"
 )
-
-// authorize puts the token on a request. Nothing else in this package sees its text.
-func authorize(h http.Header, t credential.Token) {
-	if !t.Access.IsZero() {
-		h["Authorization"] = []string{"Bearer " + t.Access.Reveal()}
-	}
-}
 
 // describe puts on h what the revision of the request demands.
 func (r *request) describe(h http.Header, s session) {

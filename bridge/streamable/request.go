@@ -2,6 +2,7 @@ package streamable
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/bridge/token"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/discovery"
+	"github.com/mcp-credential/mcp-credential/internal/dpop"
 	"github.com/mcp-credential/mcp-credential/internal/wait"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
 )
@@ -98,8 +100,40 @@ func (r *request) token(ctx context.Context, n token.Need) (credential.Token, er
 	return t, err
 }
 
-// attempt makes one attempt. The call knows whether anything of it may have reached the server.
+// maxProofs is how often an attempt is sent whose proof the server does not take: of many requests at the same time each
+// may find the nonce used that it knows.
+const maxProofs = 4
+
+// attempt makes one attempt. The server does not look at what it says while the proof of the token's key has another nonce
+// than it wants, or is one that it has seen, because net/http has sent it twice: then it is sent with another proof (RFC 9449
+// section 9).
 func (r *request) attempt(ctx context.Context, t credential.Token, s session) (*http.Response, error) {
+	nonce := r.nonces.For(r.URL)
+	for sent := 1; ; sent++ {
+		resp, err := r.send(ctx, t, s, nonce)
+		if err != nil {
+			return nil, err
+		}
+		newer := r.nonces.Take(r.URL, resp.Header)
+		if t.Key.IsZero() || sent == maxProofs || !wantsProof(resp) {
+			return resp, nil
+		}
+		discard(resp)
+		nonce = cmp.Or(newer, nonce)
+	}
+}
+
+// wantsProof reports whether a request was refused for its proof alone.
+func wantsProof(resp *http.Response) bool {
+	if resp.StatusCode != http.StatusUnauthorized {
+		return false
+	}
+	c, err := discovery.ParseChallenge(resp.Header.Values("WWW-Authenticate"))
+	return err == nil && (c.Error == dpop.ErrNonce || c.Error == dpop.ErrProof)
+}
+
+// send sends the request once. The call knows whether anything of it may have reached the server.
+func (r *request) send(ctx context.Context, t credential.Token, s session, nonce string) (*http.Response, error) {
 	trace := &httptrace.ClientTrace{
 		GetConn:      func(string) { r.call.sent.Store(false) }, // again when net/http itself repeats what no server has seen
 		WroteHeaders: func() { r.call.sent.Store(true) },
@@ -124,7 +158,9 @@ func (r *request) attempt(ctx context.Context, t credential.Token, s session) (*
 		}
 	}
 	r.describe(req.Header, s)
-	authorize(req.Header, t)
+	if err := dpop.Authorize(req, t, nonce, r.Now()); err != nil {
+		return nil, err
+	}
 	return r.HTTP.Do(req)
 }
 

@@ -1,6 +1,7 @@
 package streamable
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -86,7 +87,10 @@ func (r *request) refused(ctx context.Context, t credential.Token, resp *http.Re
 	if len(r.challenges) == maxChallenges || slices.ContainsFunc(r.challenges, known) {
 		return false, r.refusedAgain()
 	}
-	challenge.Scheme = "bearer" // also where the server names none
+	if wantsProof(resp) && !t.Key.IsZero() {
+		return false, r.fail(credential.Refused, "the server takes no proof of the token's key ("+challenge.Error+"), as when the clock of this machine is wrong", nil)
+	}
+	challenge.Scheme = cmp.Or(challenge.Scheme, "bearer") // also where the server names none
 	r.challenges = append(r.challenges, challenge)
 	if t.Access.IsZero() {
 		r.Log("the server asks for a token")

@@ -191,6 +191,7 @@ var rows = map[credential.Kind]row{
 	credential.Untrusted:     {5, "check the clock and the address; name a certificate to trust with SSL_CERT_FILE, or for the bridge with --ca-file: docs/config.md"},
 	credential.BadAnswer:     {5, "check the server's address, or ask whoever runs it"},
 	credential.Hostile:       {5, "nothing was sent there; ask whoever runs the server"},
+	credential.KeyBound:      {5, "have the host start \"mcp-credential bridge\" with this address instead: docs/hosts.md"},
 
 	credential.KeychainLocked:  {6, "unlock the keychain (signing in to the desktop does), then try again; without a desktop keep sign-ins in an encrypted file, MCPCRED_STORE=file: docs/keychains.md"},
 	credential.NoPassphrase:    {6, "name one with MCPCRED_PASSPHRASE_FILE, or with passphrase_file in config.toml: docs/keychains.md"},

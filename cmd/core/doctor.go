@@ -83,7 +83,7 @@ func (c doctorCmd) checks(w *wiring, url string) ([]doctor.Check, error) {
 		Keychain: w.keychain, HTTP: w.http, Hint: call.Login{Home: c.Home, NoBrowser: noBrowser(), Verb: "doctor"}.Hint, Now: time.Now,
 	}
 	client := doctor.Client{
-		Try: func(ctx context.Context, url string, token credential.Secret) (discovery.Reply, error) {
+		Try: func(ctx context.Context, url string, token credential.Token) (discovery.Reply, error) {
 			f, err := sources{w}.finder(w.trace)
 			if err != nil {
 				return discovery.Reply{}, err
@@ -99,7 +99,7 @@ func (c doctorCmd) checks(w *wiring, url string) ([]doctor.Check, error) {
 		},
 		Lines: w.helper.Status,
 		Get: func(ctx context.Context, url, account string) (credential.Token, error) {
-			return w.helper.Get(ctx, helper.Ask{Query: credential.Query{URL: url, Account: account}, Wait: credential.WaitDefault})
+			return w.helper.Get(ctx, helper.Ask{Query: credential.Query{URL: url, Account: account}, Wait: credential.WaitDefault, Proves: true})
 		},
 		Registered: func(url string) bool { return w.config.Servers[url].ClientID != "" },
 	}

@@ -41,7 +41,7 @@ func checked(ctx context.Context, w *wiring, ask helper.Ask) (credential.Token, 
 	if err != nil {
 		return t, nil
 	}
-	challenge, refused, err := f.Refuses(ctx, t.Server, t.Access)
+	challenge, refused, err := f.Refuses(ctx, t.Server, t)
 	if err != nil {
 		w.trace("the host asks again within " + credential.RepeatRest.String() + "; the server cannot be asked why: " + err.Error())
 		return t, nil

@@ -102,7 +102,7 @@ func (w sources) findTelling(ctx context.Context, url string, settings helper.Se
 	case settings.Tenant != "" || settings.File.Issuer != "":
 		return helper.Found{}, credential.Fail(credential.Misconfigured, "a tenant is set, but the server's authorization server is not Entra ID", nil)
 	}
-	return helper.Found{Resource: s.Resource, Name: s.Name, Scopes: s.Scopes, Source: sourceOAuth, Endpoints: s.Endpoints}, nil
+	return helper.Found{Resource: s.Resource, Name: s.Name, Scopes: s.Scopes, Source: sourceOAuth, Endpoints: s.Endpoints, Bound: s.Bound}, nil
 }
 
 func (w sources) issuer(ctx context.Context, server, issuer string) (credential.Endpoints, error) {

@@ -21,6 +21,7 @@ var layout = map[string][]string{
 	"internal/busguard":   {},
 	"internal/datakey":    {"credential"},
 	"internal/detach":     {"credential", sys},
+	"internal/dpop":       {"credential", "github.com/go-jose/go-jose/v4"},
 	"internal/wait":       {},
 	"internal/home":       {"credential"},
 	"internal/loopback":   {"credential", "internal/wait", sys},
@@ -38,11 +39,11 @@ var layout = map[string][]string{
 	// The core's world.
 	"cache/keychain":  {"credential", "internal/atomicfile", "internal/busguard", "github.com/99designs/keyring", "github.com/godbus/dbus/v5"},
 	"config":          {"credential", "github.com/pelletier/go-toml/v2"},
-	"discovery":       {"credential", "internal/microsoft", "internal/webclient", "github.com/modelcontextprotocol/go-sdk/oauthex"},
+	"discovery":       {"credential", "internal/dpop", "internal/microsoft", "internal/webclient", "github.com/modelcontextprotocol/go-sdk/oauthex"},
 	"source":          {"credential", "internal/loopback", "internal/wait"},
 	"source/workload": {"credential", "internal/webclient", "source"},
 	"source/oauth": {
-		"credential", "internal/wait", "internal/datakey", "internal/loopback", "internal/webclient", "source",
+		"credential", "internal/wait", "internal/datakey", "internal/dpop", "internal/loopback", "internal/webclient", "source",
 		"github.com/go-jose/go-jose/v4", "github.com/go-jose/go-jose/v4/jwt",
 	},
 	"source/entra": {
@@ -59,10 +60,10 @@ var layout = map[string][]string{
 	"bridge/jsonrpc":     {"github.com/go-json-experiment/json/jsontext"},
 	"bridge/token":       {"credential", "discovery", "internal/wait", "golang.org/x/sync/singleflight"},
 	"bridge/signin":      {"bridge/jsonrpc", "bridge/token", "credential", "internal/wait"},
-	"bridge/streamable":  {"bridge/jsonrpc", "bridge/token", "credential", "discovery", "internal/wait", "internal/webclient", "golang.org/x/sync/singleflight"},
+	"bridge/streamable":  {"bridge/jsonrpc", "bridge/token", "credential", "discovery", "internal/dpop", "internal/wait", "internal/webclient", "golang.org/x/sync/singleflight"},
 	"bridge/standin":     {"bridge/jsonrpc"},
 	"bridge/stdio":       {sys},
-	"bridge/credentials": {"bridge/signin", "bridge/token", "credential", "helper"},
+	"bridge/credentials": {"bridge/signin", "bridge/token", "credential", "discovery", "helper"},
 	"bridge":             {"bridge/jsonrpc", "bridge/signin", "bridge/standin", "bridge/streamable", "bridge/token", "credential", "internal/wait"},
 	"cmd/core": {
 		"bridge", "bridge/credentials", "bridge/signin", "bridge/stdio", "cache", "cache/keychain", "cmd/call", "config", "credential",
@@ -103,7 +104,7 @@ var sdks = map[string][]string{
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public":          {"source/entra"},
 	"software.sslmate.com/src/go-pkcs12":                                              {"source/entra"},
 	"github.com/go-json-experiment/json/jsontext":                                     {"bridge/jsonrpc"},
-	"github.com/go-jose/go-jose/v4":                                                   {"internal/fakeworld", "internal/fakeworld/cmd/fakeworld", "source/oauth"},
+	"github.com/go-jose/go-jose/v4":                                                   {"internal/dpop", "internal/fakeworld", "internal/fakeworld/cmd/fakeworld", "source/oauth"},
 	"github.com/go-jose/go-jose/v4/jwt":                                               {"internal/fakeworld", "internal/fakeworld/cmd/fakeworld", "source/oauth"},
 	"golang.org/x/sync/singleflight":                                                  {"bridge/streamable", "bridge/token"},
 	"github.com/alecthomas/kong":                                                      {"cmd/core"},

@@ -7,14 +7,13 @@ import (
 
 // revealers are the files that call credential.Secret.Reveal, and why.
 var revealers = map[string]string{
-	"bridge/streamable/headers.go":  "the Authorization header of a forwarded request",
 	"cache/protectedkey.go":         "a data key goes into a file that DPAPI closes",
 	"cache/keychain/file.go":        "the passphrase goes to the library that encrypts the file",
 	"cache/seal.go":                 "an access token goes into its sealed file, under the data key",
 	"cache/store.go":                "the data key goes to the place for hot keys",
 	"credential/secret.go":          "comparison and fingerprint",
-	"discovery/probe.go":            "the token goes to its server, which decides whether it is good",
 	"doctor/claims.go":              "the claims of a token are shown, without who the person is and without the signature",
+	"internal/dpop/dpop.go":         "the token goes into the Authorization header for its server, and a hash of it into a proof that its key signs",
 	"helper/grant.go":               "the grant goes into its keychain item",
 	"protocol/protocol.go":          "the access token is checked before it is written",
 	"protocol/request.go":           "a token of the caller is checked",

@@ -146,8 +146,8 @@ func (n *named) CloseIdleConnections() { n.next.Load().CloseIdleConnections() }
 // checkRedirect keeps what a request carries on the origin it was meant for ("Clone2Leak" of the git helpers).
 func checkRedirect(next *http.Request, via []*http.Request) error {
 	first := via[0]
-	if first.Method != http.MethodGet && first.Method != http.MethodHead {
-		return http.ErrUseLastResponse
+	if first.Method != http.MethodGet && first.Method != http.MethodHead || first.Header.Get("DPoP") != "" {
+		return http.ErrUseLastResponse // a proof holds for one address alone (RFC 9449 section 4.3)
 	}
 	from, to := credential.Origin(first.URL.String()), credential.Origin(next.URL.String())
 	if to == "" || from != to {

@@ -23,6 +23,7 @@ type client struct {
 	secret credential.Secret
 	key    *signer
 	method string
+	proof  credential.Secret // key that its tokens are bound to (RFC 9449); zero: they are bearer tokens
 }
 
 // knownClient returns the client of an earlier sign-in. A secret given now replaces the kept one: the user has changed it.

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/dpop"
 	"github.com/mcp-credential/mcp-credential/internal/loopback"
 	"github.com/mcp-credential/mcp-credential/source"
 )
@@ -17,6 +18,7 @@ type attempt struct {
 	source.Attempt
 	target credential.Target
 	client client
+	key    credential.Secret // that the tokens will be bound to; zero: they are bearer tokens
 }
 
 // code signs in by authorization code with PKCE. The redirect comes to a loopback port, or is pasted by the person.
@@ -25,6 +27,10 @@ func (s *Source) code(ctx context.Context, t credential.Target, ui source.UI) (c
 		return credential.Answer{}, err
 	}
 	a := attempt{Attempt: source.NewAttempt(), target: t}
+	var err error
+	if a.key, err = newKey(t); err != nil {
+		return credential.Answer{}, err
+	}
 	if ui.Way() == source.NoBrowser {
 		return s.pasted(ctx, a, ui)
 	}
@@ -103,6 +109,10 @@ func (a attempt) url() string {
 	if strings.Contains(a.target.Account, "@") {
 		q.Set("login_hint", a.target.Account) // other accounts are labels of ours
 	}
+	if !a.key.IsZero() {
+		name, _ := dpop.Thumbprint(a.key) // of a key of ours
+		q.Set("dpop_jkt", name)           // the code is bound too (RFC 9449 section 10)
+	}
 	u.RawQuery = q.Encode()
 	return u.String()
 }
@@ -138,6 +148,7 @@ func (s *Source) redeem(ctx context.Context, a attempt, values url.Values) (cred
 	form.Set("code", code)
 	form.Set("redirect_uri", a.Redirect)
 	form.Set("code_verifier", a.Verifier)
+	a.client.proof = a.key
 	return s.first(ctx, a.target, a.client, form)
 }
 

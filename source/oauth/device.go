@@ -85,13 +85,17 @@ func (s *Source) show(ctx context.Context, r reply, ui source.UI) (pending, erro
 // poll asks until the person has decided, at the server's pace. A server that cannot be reached is asked at half the
 // pace (RFC 8628 section 3.5).
 func (s *Source) poll(ctx context.Context, t credential.Target, c client, p pending) (credential.Answer, error) {
+	var err error
+	if c.proof, err = newKey(t); err != nil {
+		return credential.Answer{}, err
+	}
 	form := newForm(deviceGrant, t)
 	form.Set("device_code", p.deviceCode)
 	for s.Now().Add(p.interval).Before(p.end) {
 		if err := s.Sleep(ctx, p.interval); err != nil {
 			return credential.Answer{}, err
 		}
-		r, err := s.post(ctx, t.Endpoints.Token, c, form)
+		r, err := ask(ctx, s, t.Endpoints.Token, c, form)
 		switch {
 		case err != nil && credential.KindOf(err) != credential.Network:
 			return credential.Answer{}, err

@@ -11,16 +11,20 @@ import (
 	"errors"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/dpop"
 	"github.com/mcp-credential/mcp-credential/source"
 )
 
 // Source implements source.Source.
-type Source struct{ source.Config }
+type Source struct {
+	source.Config
+	nonces dpop.Nonces
+}
 
 var _ source.Source = (*Source)(nil)
 
 // New returns a Source that asks with c.Client.
-func New(c source.Config) *Source { return &Source{c.WithDefaults()} }
+func New(c source.Config) *Source { return &Source{Config: c.WithDefaults()} }
 
 // Silent spends g's refresh token, as source.Source says. It asks for no scope: the server then grants what it granted
 // before (RFC 6749 section 6), where naming a scope that the person did not grant would be an error.
@@ -33,6 +37,7 @@ func (s *Source) Silent(ctx context.Context, t credential.Target, g credential.G
 	if err != nil {
 		return credential.Answer{}, err
 	}
+	c.proof = g.Key
 	form := newForm("refresh_token", t)
 	form.Set("refresh_token", g.RefreshToken.Reveal())
 	r, err := s.send(ctx, t.Endpoints.Token, c, form)
@@ -42,7 +47,7 @@ func (s *Source) Silent(ctx context.Context, t credential.Target, g credential.G
 	kept, keepErr := s.keep(r, g, keep)
 	a, err := s.accept(r, t, c, kept)
 	if err != nil {
-		return credential.Answer{}, source.Kept(dead(err), keepErr)
+		return credential.Answer{}, source.Kept(dead(err, g), keepErr)
 	}
 	return a, keepErr
 }
@@ -60,10 +65,11 @@ func (s *Source) keep(r reply, g credential.Grant, keep func(credential.Grant) e
 	return g, keep(g)
 }
 
-// dead turns the refusal of a refresh token into the kind that says so.
-func dead(err error) error {
+// dead turns the refusal of a refresh token into the kind that says so. Where a server has come to want a key that the
+// sign-in has not got, another sign-in makes one.
+func dead(err error, g credential.Grant) error {
 	var e *credential.Error
-	if errors.As(err, &e) && deadCodes[e.Code] {
+	if errors.As(err, &e) && (deadCodes[e.Code] || g.Key.IsZero() && proofCodes[e.Code]) {
 		e.Kind = credential.SignInDead
 	}
 	return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/dpop"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
 )
 
@@ -33,6 +34,8 @@ var refusals = map[string]struct {
 	"login_required":         {credential.StepUp, "the authorization server wants the person to sign in again"},
 	"consent_required":       {credential.StepUp, "the authorization server wants the person's consent"},
 	"access_denied":          {credential.Refused, "access was denied at the authorization server"},
+	dpop.ErrProof:            {credential.Refused, "the authorization server wants a proof of the sign-in's key, and one that is of now by its clock"},
+	dpop.ErrNonce:            {credential.Refused, "the authorization server wants another nonce in the proof of the sign-in's key, again and again"},
 	"invalid_grant":          {credential.Refused, "the authorization server refused the sign-in"},
 
 	"incorrect_client_credentials": {credential.Misconfigured, "the authorization server does not accept the client ID or client secret"},

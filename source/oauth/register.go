@@ -46,6 +46,7 @@ type registration struct {
 	ResponseTypes   []string `json:"response_types"`
 	AuthMethod      string   `json:"token_endpoint_auth_method"`
 	Scope           string   `json:"scope,omitempty"`
+	Bound           bool     `json:"dpop_bound_access_tokens,omitempty"` // RFC 9449 section 5.2
 }
 
 // newRegistration describes a client for the code flow, or for the device flow where redirect is empty.
@@ -53,7 +54,7 @@ func newRegistration(t credential.Target, redirect string) registration {
 	r := registration{
 		Name: "mcp-credential", ApplicationType: "native", AuthMethod: registrable(t.Endpoints.AuthMethods),
 		RedirectURIs: []string{redirect}, GrantTypes: []string{"authorization_code"}, ResponseTypes: []string{"code"},
-		Scope: registrableScope(wanted(t), t.Endpoints.Scopes),
+		Scope: registrableScope(wanted(t), t.Endpoints.Scopes), Bound: t.Bound,
 	}
 	if redirect == "" {
 		r.RedirectURIs, r.GrantTypes, r.ResponseTypes = nil, []string{deviceGrant}, []string{}

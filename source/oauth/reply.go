@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"math"
@@ -25,6 +26,7 @@ type reply struct {
 	sent       time.Time                  // by our clock, before the request
 	read       time.Time                  // and after the last byte of the answer
 	secrets    []string                   // what the request held
+	nonce      string                     // for the next proof (RFC 9449 section 8); empty: the server names none
 }
 
 func newReply(resp *http.Response, body []byte) reply {
@@ -68,10 +70,11 @@ func (s *Source) accept(r reply, t credential.Target, c client, kept credential.
 	if !r.ok() {
 		return credential.Answer{}, r.refusal(s.Now())
 	}
-	token, err := s.token(r, t)
+	token, err := s.token(r, t, c)
 	if err != nil {
 		return credential.Answer{}, err
 	}
+	kept.Key = c.proof
 	a := credential.Answer{Token: token, Grant: kept, ClientID: c.id, AuthMethod: c.method, User: r.user()}
 	if token.Account == "" {
 		a.Token.Account = a.User
@@ -84,10 +87,15 @@ func (s *Source) accept(r reply, t credential.Target, c client, kept credential.
 	return a, nil
 }
 
-// token judges the access token. Its life is counted from before the request: the server's answer took time.
-func (s *Source) token(r reply, t credential.Target) (credential.Token, error) {
+// token judges the access token. Its life is counted from before the request: the server's answer took time. One that was to
+// be bound to c's key and is not would be a bearer token where the person was told of none (RFC 9449 section 5).
+func (s *Source) token(r reply, t credential.Target, c client) (credential.Token, error) {
 	if t.IDToken {
 		return s.idToken(r, t)
+	}
+	wanted := "Bearer"
+	if !c.proof.IsZero() {
+		wanted = credential.TypeDPoP
 	}
 	access := r.text("access_token")
 	life, ok := r.seconds("expires_in")
@@ -96,13 +104,13 @@ func (s *Source) token(r reply, t credential.Target) (credential.Token, error) {
 		return credential.Token{}, credential.Fail(credential.BadAnswer, "the authorization server answered without an access token", nil)
 	case !credential.CheckBearer(access):
 		return credential.Token{}, credential.Fail(credential.BadAnswer, "the authorization server sent an access token with characters that may not travel in a header", nil)
-	case kind != "" && !strings.EqualFold(kind, "Bearer"): // RFC 6749 section 7.1; some servers leave it out
-		return credential.Token{}, credential.Fail(credential.BadAnswer, "the authorization server sent a token of type "+credential.Printable(kind, 40)+"; only Bearer can be used", nil)
+	case !strings.EqualFold(cmp.Or(kind, "Bearer"), wanted): // RFC 6749 section 7.1; some servers leave it out
+		return credential.Token{}, credential.Fail(credential.BadAnswer, "the authorization server sent a token of type "+credential.Printable(cmp.Or(kind, "Bearer"), 40)+"; only "+wanted+" can be used", nil)
 	case !ok:
 		return credential.Token{}, credential.Fail(credential.BadAnswer, "the authorization server sent an expires_in that is not a number of seconds", nil)
 	}
 	token := credential.Token{
-		Access: credential.NewSecret(access), Type: "Bearer", Obtained: r.sent, Scopes: r.scopes(t.Scopes),
+		Access: credential.NewSecret(access), Type: wanted, Key: c.proof, Obtained: r.sent, Scopes: r.scopes(t.Scopes),
 		Account: t.Account, Issuer: t.Endpoints.Issuer, Resource: t.Resource,
 	}
 	if life > 0 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/dpop"
 	"github.com/mcp-credential/mcp-credential/internal/wait"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
 )
@@ -65,7 +66,7 @@ func (s *Source) send(ctx context.Context, endpoint string, c client, form url.V
 // try makes one request.
 func (s *Source) try(ctx context.Context, endpoint string, c client, form url.Values, attempt int) (reply, error) {
 	s.Trace("asking " + credential.Origin(endpoint) + " for a token, attempt " + strconv.Itoa(attempt))
-	r, err := s.post(ctx, endpoint, c, form)
+	r, err := ask(ctx, s, endpoint, c, form)
 	if err != nil {
 		return reply{}, err
 	}
@@ -107,6 +108,11 @@ func (s *Source) post(ctx context.Context, endpoint string, c client, form url.V
 	req.Header.Set("Accept", "application/json")
 	c.sign(req)
 	sent := s.Now()
+	if !c.proof.IsZero() {
+		if err := dpop.Prove(req, c.proof, credential.Secret{}, s.nonces.For(endpoint), sent); err != nil {
+			return reply{}, err
+		}
+	}
 	resp, err := s.Client.Do(req)
 	if err == nil {
 		var body []byte
@@ -114,6 +120,7 @@ func (s *Source) post(ctx context.Context, endpoint string, c client, form url.V
 			read := s.Now()
 			r := newReply(resp, body)
 			r.sent, r.read, r.secrets = sent, read, secretsIn(form, c)
+			r.nonce = s.nonces.Take(endpoint, resp.Header)
 			return r, nil
 		}
 	}

@@ -1,0 +1,40 @@
+package dpop
+
+import (
+	"net/http"
+	"sync"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+)
+
+// maxNonce bounds a nonce in bytes; a longer one is not taken.
+const maxNonce = 1024
+
+// Nonces remembers the newest nonce of each origin (RFC 9449 sections 8 and 9). Any goroutine may call it; the zero Nonces
+// is empty.
+type Nonces struct {
+	mu     sync.Mutex
+	newest map[string]string
+}
+
+// For returns the nonce for a request to url, "" where the server has named none.
+func (n *Nonces) For(url string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.newest[credential.Origin(url)]
+}
+
+// Take remembers the nonce of an answer from url, whatever its status, and returns it: "" where it has none.
+func (n *Nonces) Take(url string, answer http.Header) string {
+	nonce := answer.Get("DPoP-Nonce")
+	if nonce == "" || len(nonce) > maxNonce {
+		return ""
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.newest == nil {
+		n.newest = map[string]string{}
+	}
+	n.newest[credential.Origin(url)] = nonce
+	return nonce
+}
