@@ -10,6 +10,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/host"
 	"github.com/mcp-credential/mcp-credential/internal/home"
+	"github.com/mcp-credential/mcp-credential/state"
 )
 
 // Hosts are the MCP hosts of this machine.
@@ -116,6 +117,10 @@ func (h Hosts) entry(one host.Host, e entry) Finding {
 	}
 	if e.URL == "" {
 		return fail("its arguments start no bridge", "they should be: bridge URL; mcp-credential bridge --help has the rest") // they are not shown: a header may be a secret
+	}
+	if e.Args == nil && state.Bound(h.Records, e.URL) {
+		return fail("it starts the token command, and the tokens for this server are bound to a key (DPoP), which the bridge alone proves",
+			"remove the entry, then: "+setup+" --server "+shown(e.URL))
 	}
 	there, err := home.Find(e.Home, func(name string) string {
 		if name == home.Variable {

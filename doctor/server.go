@@ -168,7 +168,7 @@ func (s *server) authorization(context.Context) Finding {
 		name string
 	}{
 		{slices.Contains(e.PKCE, "S256"), "PKCE"},
-		{e.Device != "", "device sign-in"}, {e.Revocation != "", "revocation"}, {e.IssInResponse, "issuer in its answers"},
+		{slices.Contains(e.Proofs, credential.ProofAlgorithm), "tokens bound to a key (DPoP)"}, {e.Device != "", "device sign-in"}, {e.Revocation != "", "revocation"}, {e.IssInResponse, "issuer in its answers"},
 		{slices.Contains(e.GrantTypes, "refresh_token"), "refresh tokens"}, {slices.Contains(e.GrantTypes, "client_credentials"), "client credentials"},
 	} {
 		if c.has {
@@ -258,6 +258,9 @@ func (s *server) getToken(ctx context.Context) Finding {
 	}
 	s.token = t
 	detail := "valid for " + t.Left(s.Now())
+	if t.Type == credential.TypeDPoP {
+		detail += "; bound to a key (DPoP), which the bridge alone proves"
+	}
 	claims, readable := readClaims(t.Access)
 	if !readable {
 		return ok(detail + "; opaque")

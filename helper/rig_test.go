@@ -105,6 +105,10 @@ func (r *rig) SignIn(ctx context.Context, _ string, _ Proposal, t credential.Tar
 	}
 	a := r.server.issue(t.Scopes)
 	a.ClientID, a.AuthMethod = client, "none"
+	if t.Bound {
+		a.Grant.Key = credential.NewSecret("key-" + strconv.Itoa(r.signIns))
+		a.Token.Type, a.Token.Key = credential.TypeDPoP, a.Grant.Key
+	}
 	return a, nil
 }
 
@@ -226,6 +230,9 @@ func (s *rotating) Silent(_ context.Context, t credential.Target, g credential.G
 	}
 	s.used = append(s.used, spent)
 	a := s.issue(t.Scopes)
+	if !g.Key.IsZero() {
+		a.Token.Type, a.Token.Key = credential.TypeDPoP, g.Key
+	}
 	g.RefreshToken = a.Grant.RefreshToken
 	return a, keep(g)
 }

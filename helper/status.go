@@ -29,6 +29,7 @@ type Line struct {
 	RefreshObtained time.Time      `json:"refresh_token_obtained_at,omitzero"`
 	RefreshExpires  time.Time      `json:"refresh_token_expires_at,omitzero"`
 	HasRefresh      bool           `json:"has_refresh_token"`
+	Bound           bool           `json:"key_bound,omitempty"` // the tokens are bound to a key, which the bridge alone proves
 	Keychain        string         `json:"keychain"`
 	HotKey          string         `json:"hot_key"`
 	LastRefresh     time.Time      `json:"last_refresh_at,omitzero"`
@@ -95,7 +96,7 @@ func (h reports) line(server state.Server, a state.Account) (Line, error) {
 	l := Line{
 		Server: server.URL, Name: server.Name, Account: a.Label, User: si.User, Issuer: server.Issuer, Resource: server.Resource,
 		ClientID: si.ClientID, Scopes: notNil(a.Scopes), Granted: notNil(granted), ApprovedAt: server.ApprovedAt, ApprovedBy: server.ApprovedBy,
-		RefreshObtained: si.RefreshObtained, RefreshExpires: si.RefreshExpires, HasRefresh: err == nil && !si.NoRefresh,
+		RefreshObtained: si.RefreshObtained, RefreshExpires: si.RefreshExpires, HasRefresh: err == nil && !si.NoRefresh, Bound: si.Proof,
 		Keychain: si.Tier, HotKey: h.Cache.Tier(), LastRefresh: si.LastRefresh, LastError: si.LastError,
 	}
 	if si.Resting(h.Now()) {

@@ -45,6 +45,9 @@ func (h *Helper) Store(ctx context.Context, g Import) error {
 		return err
 	}
 	if s, err := h.resolve(g.Query); err == nil && !refreshable {
+		if s.signIn.Proof {
+			return fail(credential.KeyBound, s.server.URL, "the tokens for "+s.server.URL+" are bound to the key of its sign-in (DPoP), and this one is not")
+		}
 		return imports{h}.storeAccess(ctx, s, g)
 	}
 	return imports{h}.storeGrant(ctx, g, refreshable)

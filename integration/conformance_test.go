@@ -135,7 +135,7 @@ func expectedFailures(t *testing.T) map[string]bool {
 	for _, m := range listedLine.FindAllStringSubmatch(string(data), -1) {
 		out[m[1]] = true
 	}
-	if len(out) == 0 {
+	if len(out) == 0 && !strings.Contains(string(data), "\nclient: []\n") {
 		t.Fatal("the list of expected failures has another form")
 	}
 	return out

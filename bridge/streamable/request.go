@@ -100,8 +100,8 @@ func (r *request) token(ctx context.Context, n token.Need) (credential.Token, er
 	return t, err
 }
 
-// maxProofs is how often an attempt is sent whose proof the server does not take: of many requests at the same time each
-// may find the nonce used that it knows.
+// maxProofs is how often an attempt is sent whose proof the server does not take: where one nonce follows another, that of a
+// request's own answer may be out of date too when it comes back.
 const maxProofs = 4
 
 // attempt makes one attempt. The server does not look at what it says while the proof of the token's key has another nonce
@@ -114,19 +114,23 @@ func (r *request) attempt(ctx context.Context, t credential.Token, s session) (*
 		if err != nil {
 			return nil, err
 		}
-		newer := r.nonces.Take(r.URL, resp.Header)
+		newer := dpop.Nonce(resp.Header)
 		if t.Key.IsZero() || sent == maxProofs || !wantsProof(resp) {
+			if sent > 1 {
+				newer = cmp.Or(newer, nonce)
+			}
+			r.nonces.Put(r.URL, newer)
 			return resp, nil
 		}
 		discard(resp)
-		nonce = cmp.Or(newer, nonce)
+		nonce = cmp.Or(newer, nonce) // for this request alone until it has served: others would use it up
 	}
 }
 
 // wantsProof reports whether a request was refused for its proof alone.
 func wantsProof(resp *http.Response) bool {
-	if resp.StatusCode != http.StatusUnauthorized {
-		return false
+	if resp.StatusCode != http.StatusUnauthorized && resp.StatusCode != http.StatusBadRequest {
+		return false // the latter is what authorization servers answer, and some servers take over
 	}
 	c, err := discovery.ParseChallenge(resp.Header.Values("WWW-Authenticate"))
 	return err == nil && (c.Error == dpop.ErrNonce || c.Error == dpop.ErrProof)

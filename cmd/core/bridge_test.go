@@ -192,6 +192,7 @@ func TestBridgeProgram(t *testing.T) {
 	t.Run("step-up", func(t *testing.T) { bridgeStepsUp(t, bin) })
 	t.Run("paths", func(t *testing.T) { bridgePaths(t, bin) })
 	t.Run("secret", func(t *testing.T) { bridgeSecret(t, bin) })
+	t.Run("proof", func(t *testing.T) { bridgeProves(t, bin) })
 }
 
 // From the first sign-in on, calls every 100 ms outlive many access tokens without one failure, one refused token or a

@@ -113,5 +113,8 @@ func outcome(o helper.Outcome) string {
 	if !o.Token.Expiry.IsZero() {
 		text += "; the access token is valid for " + o.Token.Left(time.Now())
 	}
+	if o.Token.Type == credential.TypeDPoP {
+		text += "; it is bound to a key (DPoP), so that hosts need the bridge"
+	}
 	return text + "; kept in: " + o.Tier
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/mcp-credential/mcp-credential/host"
 	"github.com/mcp-credential/mcp-credential/host/change"
 	"github.com/mcp-credential/mcp-credential/internal/home"
+	"github.com/mcp-credential/mcp-credential/state"
 )
 
 // plan is a file and its new text.
@@ -131,7 +132,7 @@ func (c setupCmd) planFile(w *wiring, p host.Place, h host.Host, f change.File) 
 		if s.Ours { // what a person has added to it stays
 			return host.Entry{Program: p.Program, Token: s.Args == nil, Flags: s.FlagsAfterURL()}
 		}
-		return host.Entry{Program: p.Program, Token: c.TokenCommand && h.Token, Flags: c.bridgeFlags(w, s)}
+		return host.Entry{Program: p.Program, Token: c.TokenCommand && h.Token && !state.Bound(w.helper.Records, s.URL), Flags: c.bridgeFlags(w, s)}
 	}
 	servers = slices.DeleteFunc(servers, func(s host.Server) bool { return s.Ours && !moved(s) })
 	for _, s := range servers {
@@ -216,6 +217,9 @@ func (c setupCmd) explain(w *wiring, h host.Host, s host.Server) {
 		if host.Secret(name) {
 			about("the header " + credential.Printable(name, 80) + " is not copied; a sign-in takes its place, or the bridge's --header @FILE")
 		}
+	}
+	if c.TokenCommand && h.Token && state.Bound(w.helper.Records, s.URL) {
+		about("the bridge in place of the token command: the server's tokens are bound to a key (DPoP)")
 	}
 	if s.Redirect != "" && credential.CheckRedirect(s.Redirect) != nil {
 		about("the redirect_uri " + credential.Printable(s.Redirect, 200) + " is not copied: it is not http://localhost:PORT/PATH")

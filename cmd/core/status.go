@@ -202,6 +202,9 @@ func show(out io.Writer, l helper.Line, home string, now time.Time) {
 	if l.Identity == "" {
 		row("refresh token", refreshWords(l, now))
 	}
+	if l.Bound {
+		row("bound", "to a key of the sign-in (DPoP): only the bridge can use the tokens")
+	}
 	row("scopes", plain(listed(l.Scopes, "(the server's default)")))
 	if !credential.HasScopes(l.Granted, l.Scopes) {
 		row("granted", plain(listed(l.Granted, "(not said)")))

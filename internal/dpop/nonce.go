@@ -26,9 +26,15 @@ func (n *Nonces) For(url string) string {
 
 // Take remembers the nonce of an answer from url, whatever its status, and returns it: "" where it has none.
 func (n *Nonces) Take(url string, answer http.Header) string {
-	nonce := answer.Get("DPoP-Nonce")
-	if nonce == "" || len(nonce) > maxNonce {
-		return ""
+	nonce := Nonce(answer)
+	n.Put(url, nonce)
+	return nonce
+}
+
+// Put remembers a nonce of url; an empty one changes nothing.
+func (n *Nonces) Put(url, nonce string) {
+	if nonce == "" {
+		return
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -36,5 +42,13 @@ func (n *Nonces) Take(url string, answer http.Header) string {
 		n.newest = map[string]string{}
 	}
 	n.newest[credential.Origin(url)] = nonce
+}
+
+// Nonce returns the nonce of an answer, "" where it has none.
+func Nonce(answer http.Header) string {
+	nonce := answer.Get("DPoP-Nonce")
+	if len(nonce) > maxNonce {
+		return ""
+	}
 	return nonce
 }
