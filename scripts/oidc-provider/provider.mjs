@@ -34,6 +34,7 @@ export function newProvider(issuer, resource, o) {
       revocation: { enabled: true },
       clientCredentials: { enabled: true },
       deviceFlow: { enabled: true },
+      dPoP: { enabled: o.dpop, nonceSecret: randomBytes(32), requireNonce: () => true },
       resourceIndicators: {
         enabled: true,
         defaultResource: missing,

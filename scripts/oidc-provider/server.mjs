@@ -1,10 +1,10 @@
 // A real authorization server (npm oidc-provider: rotation with reuse detection that revokes the whole grant, dynamic
 // registration, device flow, resource indicators, opaque tokens) and a protected server that trusts it, on loopback.
 //
-//   ./start.sh [--access-ttl 5] [--refresh-ttl 86400] [--scopes "mcp:read mcp:write"] [--user alice] [--client-secret ...]
+//   ./start.sh [--access-ttl 5] [--refresh-ttl 86400] [--scopes "mcp:read mcp:write"] [--user alice] [--client-secret ...] [--dpop]
 //
-// Times are seconds. It prints one line of JSON when it is ready, {"server", "issuer", "control"}, and ends with its
-// stdin or by SIGTERM. Whoever opens an authorization URL and follows redirects has approved. The control listener:
+// Times are seconds. With --dpop both servers demand tokens that are bound to a key, the first with its nonces.
+// It prints one line of JSON when it is ready, {"server", "issuer", "control"}, and ends with its stdin or by SIGTERM. Whoever opens an authorization URL and follows redirects has approved. The control listener:
 //
 //   GET  /_stats     what was asked, see stats.mjs
 //   POST /_control   {"approve_devices": true, "revoke_all": true, "expire_access": true, "reset_stats": true,
@@ -24,12 +24,13 @@ const { values } = parseArgs({
     'refresh-ttl': { type: 'string', default: '86400' },
     scopes: { type: 'string', default: 'mcp:read mcp:write' },
     user: { type: 'string', default: 'alice' },
+    dpop: { type: 'boolean', default: false },
     'client-secret': { type: 'string', default: 'cs_only-for-tests-0123456789abcdef' },
   },
 });
 const options = {
   accessTTL: Number(values['access-ttl']), refreshTTL: Number(values['refresh-ttl']), scopes: values.scopes,
-  user: values.user, clientSecret: values['client-secret'],
+  user: values.user, clientSecret: values['client-secret'], dpop: values.dpop,
 };
 
 // listen gives a server on a free loopback port, whose handler is set once all ports are known.
@@ -74,7 +75,7 @@ async function serveControl(req, res) {
 }
 
 authorization.server.on('request', provider.callback());
-mcp.server.on('request', protectedServer(mcp.url, resource, authorization.url, options.scopes, provider, stats));
+mcp.server.on('request', protectedServer(mcp.url, resource, authorization.url, options, provider, stats));
 control.server.on('request', serveControl);
 
 process.stdin.on('close', () => process.exit(0)).on('end', () => process.exit(0)).resume();

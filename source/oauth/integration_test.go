@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/dpop"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
 	"github.com/mcp-credential/mcp-credential/source"
 )
@@ -26,9 +27,9 @@ type provider struct {
 	Server, Issuer, Control string
 }
 
-func startProvider(t *testing.T) provider {
+func startProvider(t *testing.T, args ...string) provider {
 	t.Helper()
-	cmd := exec.Command("../../scripts/oidc-provider/start.sh")
+	cmd := exec.Command("../../scripts/oidc-provider/start.sh", args...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +72,9 @@ func (p provider) accepted(t *testing.T, token credential.Token) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+token.Access.Reveal())
+	if err := dpop.Authorize(req, token, "", time.Now()); err != nil {
+		t.Fatal(err)
+	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -182,5 +185,41 @@ func TestProviderDevice(t *testing.T) {
 	a, err := s.Interactive(t.Context(), p.target(t), &somebody{t: t, provider: p, way: source.Device})
 	if err != nil || !p.accepted(t, a.Token) || a.Grant.RefreshToken.IsZero() {
 		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// A server of others takes our proofs, and the tokens of a thief nowhere.
+func TestProviderProofs(t *testing.T) {
+	p, s := startProvider(t, "--dpop"), quick(t)
+	target := p.target(t)
+	if target.Bound = slices.Contains(target.Endpoints.Proofs, credential.ProofAlgorithm); !target.Bound {
+		t.Fatalf("it announces %v", target.Endpoints.Proofs)
+	}
+	for _, way := range []source.Way{source.Browser, source.Device} {
+		target.ClientID = ""
+		a, err := s.Interactive(t.Context(), target, &somebody{t: t, provider: p, way: way})
+		if err != nil {
+			t.Fatal(err)
+		}
+		alone := a.Token
+		alone.Key = credential.Secret{}
+		other, err := dpop.NewKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		stolen := a.Token
+		stolen.Key = other
+		if !p.accepted(t, a.Token) || p.accepted(t, alone) || p.accepted(t, stolen) {
+			t.Error("the access token serves the wrong ones")
+		}
+		target.ClientID = a.ClientID
+		for _, key := range []credential.Secret{{}, other} {
+			_, err := s.Silent(t.Context(), target, credential.Grant{RefreshToken: a.Grant.RefreshToken, Key: key}, a.AuthMethod, func(credential.Grant) error { return nil })
+			check(t, err, credential.SignInDead)
+		}
+		b, err := s.Silent(t.Context(), target, a.Grant, a.AuthMethod, func(credential.Grant) error { return nil })
+		if err != nil || !p.accepted(t, b.Token) {
+			t.Errorf("the refresh: %v", err)
+		}
 	}
 }
