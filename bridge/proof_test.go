@@ -1,9 +1,11 @@
 package bridge
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -85,6 +87,30 @@ func TestProofIsNeverTaken(t *testing.T) {
 			t.Errorf("%s: %d requests, asked for %v", code, got, v.refusals())
 		}
 	}
+}
+
+// Where the server moves a request to another address of its own, the proof is of that one; the server's stream is no exception.
+func TestProofOfTheAddress(t *testing.T) {
+	var streams atomic.Int32
+	var f *fake
+	f = serve(t, func(w http.ResponseWriter, r *http.Request, a arrival) bool {
+		payload, err := base64.RawURLEncoding.DecodeString(strings.Split(a.header.Get("DPoP")+"..", ".")[1])
+		if want := `"htm":"` + r.Method + `","htu":"` + f.URL + r.URL.Path + `"`; err != nil || !strings.Contains(string(payload), want) {
+			t.Errorf("%s %s: %s", r.Method, r.URL.Path, payload)
+		}
+		if r.URL.Path == "/mcp" || r.Method == "GET" && streams.Add(1) == 1 {
+			http.Redirect(w, r, "/mcp/"+strconv.Itoa(int(streams.Load())), http.StatusTemporaryRedirect)
+			return true
+		}
+		return false
+	})
+	bound := proved(t, "t")
+	v := &vault{give: func(token.Need, int) (credential.Token, error) { return bound, nil }}
+	r := run(t, Config{URL: f.url(), Tokens: v})
+	r.hello("{}")
+	r.send(call1("1", "x"))
+	r.want(result("1", "ok"))
+	eventually(t, "the stream", func() bool { return streams.Load() == 2 })
 }
 
 // A server that takes no bearer token is said to be one to whoever brings the next token.

@@ -20,6 +20,8 @@ func TestParseChallenge(t *testing.T) {
 		"second scheme": {[]string{`Basic realm="x", bearer scope=a`}, Challenge{Scheme: "bearer", Scope: "a"}},
 		"second value":  {[]string{`Negotiate YII=`, `Bearer scope="a"`}, Challenge{Scheme: "bearer", Scope: "a"}},
 		"empty realm":   {[]string{`Bearer realm="", authorization_uri="https://h/a", scope="", error="insufficient_claims", claims="` + base64.StdEncoding.EncodeToString([]byte(claims)) + `"`}, Challenge{Scheme: "bearer", Error: "insufficient_claims", Claims: claims}},
+		"DPoP":          {[]string{`Basic realm="x", DPoP algs="ES256 PS256", error="use_dpop_nonce", scope="a"`}, Challenge{Scheme: "dpop", Error: "use_dpop_nonce", Scope: "a"}},
+		"both":          {[]string{`DPoP algs="ES256", error="use_dpop_nonce"`, `Bearer error="invalid_token", scope="a", resource_metadata="https://h/m"`}, Challenge{Scheme: "bearer", Error: "use_dpop_nonce", Scope: "a", ResourceMetadata: "https://h/m"}},
 		"bare":          {[]string{`Bearer`}, Challenge{Scheme: "bearer"}},
 		"claims":        {[]string{`Bearer claims="` + base64.StdEncoding.EncodeToString([]byte(claims)) + `"`}, Challenge{Scheme: "bearer", Claims: claims}},
 		"claims, URL":   {[]string{`Bearer claims="` + base64.RawURLEncoding.EncodeToString([]byte(claims)) + `"`}, Challenge{Scheme: "bearer", Claims: claims}},
@@ -41,7 +43,7 @@ func TestParseChallenge(t *testing.T) {
 
 // FuzzParseChallenge writes what was read as a challenge again, and reads it again.
 func FuzzParseChallenge(f *testing.F) {
-	for _, seed := range []string{"", "Bearer", `Bearer a="b", c=d`, `Basic x, Bearer scope="a \"b", error=e`, `Bearer claims="e30"`, "Bearer a=\"\x00\"", `Bearer realm="", error="e"`, `Bearer scope=a=""`} {
+	for _, seed := range []string{"", "Bearer", `Bearer a="b", c=d`, `Basic x, Bearer scope="a \"b", error=e`, `Bearer claims="e30"`, "Bearer a=\"\x00\"", `Bearer realm="", error="e"`, `Bearer scope=a=""`, `DPoP algs="ES256", error="e"`, `Bearer scope="a", DPoP error="e"`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
@@ -73,5 +75,5 @@ func write(c Challenge) string {
 	if c.Claims != "" {
 		parts = append(parts, `claims="`+base64.StdEncoding.EncodeToString([]byte(c.Claims))+`"`)
 	}
-	return strings.TrimSpace("Bearer " + strings.Join(parts, ", "))
+	return strings.TrimSpace(c.Scheme + " " + strings.Join(parts, ", "))
 }

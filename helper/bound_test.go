@@ -63,7 +63,7 @@ func TestServerThatComesToWantProofs(t *testing.T) {
 	r.found.Bound = true
 	ask := Ask{Query: r.query(), Wait: r.wait, Proves: true, Bound: true}
 	_, err := r.Get(t.Context(), ask)
-	wantKind(t, err, credential.StepUp)
+	wantKind(t, err, credential.SignInDead)
 	r.reach, ask.Prompt, ask.Terminal = true, true, true
 	got, err := r.Get(t.Context(), ask)
 	if wantAccess(t, got, err, "access-2"); got.Key.IsZero() || r.signIns != 2 {

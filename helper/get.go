@@ -100,7 +100,7 @@ func (h *Helper) get(ctx context.Context, a Ask) (credential.Token, error) {
 	case s.signIn.Proof && !a.Proves:
 		return credential.Token{}, credential.OnlyBridge(s.server.URL)
 	case a.Bound && !s.signIn.Proof && slices.Contains(s.signIn.Endpoints.Proofs, credential.ProofAlgorithm):
-		return offers{h}.offer(ctx, s, a, fail(credential.StepUp, s.server.URL, s.server.URL+" takes tokens only that are bound to a key (DPoP), and the sign-in has none"))
+		return offers{h}.offer(ctx, s, a, fail(credential.SignInDead, s.server.URL, s.server.URL+" takes only tokens that are bound to a key (DPoP), and the sign-in has no key"))
 	}
 	if lack := s.missing(append(a.Query.Scopes, a.Scopes...)); len(lack) > 0 {
 		if err := (logins{h}).foreign(s, lack); err != nil {

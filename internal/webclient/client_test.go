@@ -87,6 +87,18 @@ func TestRedirects(t *testing.T) {
 	if resp.StatusCode != http.StatusTemporaryRedirect {
 		t.Errorf("a POST was redirected: %d", resp.StatusCode)
 	}
+	req, err := http.NewRequest(http.MethodGet, s.URL+"/here", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("DPoP", "proof of this address")
+	if resp, err = c.Do(req); err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusTemporaryRedirect {
+		t.Errorf("a proof was redirected: %d", resp.StatusCode)
+	}
 }
 
 func TestReadBody(t *testing.T) {
