@@ -1,6 +1,10 @@
 package helper
 
 import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -53,6 +57,21 @@ func TestBoundSignIn(t *testing.T) {
 	wantKind(t, r.Store(t.Context(), given), credential.KeyBound)
 	r.login(Login{Anew: true})
 	r.proven("access-4", "key-2")
+	files := 0
+	err = filepath.WalkDir(r.Dir.Path, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		files++
+		data, err := os.ReadFile(path)
+		if bytes.Contains(data, []byte("key-2")) || bytes.Contains(data, []byte("access-4")) {
+			t.Errorf("%s holds a secret", path)
+		}
+		return err
+	})
+	if err != nil || files < 3 {
+		t.Errorf("%d files, %v", files, err)
+	}
 }
 
 // A server that comes to want proofs needs another sign-in, where its authorization server gives such tokens.
