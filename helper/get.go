@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/cache"
@@ -94,13 +93,10 @@ func (h *Helper) get(ctx context.Context, a Ask) (credential.Token, error) {
 		}
 		return offers{h}.offer(ctx, s, a, err)
 	}
-	switch {
-	case s.signIn.IDToken && !a.vouches:
-		return credential.Token{}, fail(credential.Misconfigured, s.server.URL, s.server.URL+" is an identity provider; ask for a token of a server that config.toml names it for")
-	case s.signIn.Proof && !a.Proves:
-		return credential.Token{}, credential.OnlyBridge(s.server.URL)
-	case a.Bound && !s.signIn.Proof && slices.Contains(s.signIn.Endpoints.Proofs, credential.ProofAlgorithm):
-		return offers{h}.offer(ctx, s, a, fail(credential.SignInDead, s.server.URL, s.server.URL+" takes only tokens that are bound to a key (DPoP), and the sign-in has no key"))
+	if err := a.unfit(s); needsSignIn(err) {
+		return offers{h}.offer(ctx, s, a, err)
+	} else if err != nil {
+		return credential.Token{}, err
 	}
 	if lack := s.missing(append(a.Query.Scopes, a.Scopes...)); len(lack) > 0 {
 		if err := (logins{h}).foreign(s, lack); err != nil {

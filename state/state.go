@@ -244,15 +244,6 @@ func (b Records) DropSignIn(id string) error { return b.remove("signins", id+".j
 // SignIns returns every record, in the order of their identifiers.
 func (b Records) SignIns() ([]SignIn, error) { return readAll[SignIn](b, "signins") }
 
-// Bound reports whether a server has a sign-in whose tokens are bound to a key.
-func Bound(b Records, url string) bool {
-	s, _ := b.Server(url)
-	return slices.ContainsFunc(s.Accounts, func(a Account) bool {
-		si, err := b.SignIn(a.SignIn)
-		return err == nil && si.Proof
-	})
-}
-
 // Serves returns the servers that the sign-in answers for.
 func (b Records) Serves(signIn string) ([]Server, error) {
 	all, err := b.Servers()
