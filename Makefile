@@ -28,7 +28,7 @@ FUZZTIME  ?= 5s
 RUNS      ?= 200
 TORTURE   ?= 10m
 
-.PHONY: all help build install uninstall demo test integration hosts check format vet cross bench fuzz torture model snapshot release pictures windows clean
+.PHONY: all help build install uninstall demo test integration hosts check format vet lint vulnerabilities cross bench fuzz torture model snapshot release pictures windows clean
 
 all: build
 
@@ -69,7 +69,7 @@ integration: build ## the same product against real components
 hosts: ## the bridge and the token command in real MCP hosts
 	$(GO) test -count 1 -tags hosts -timeout 15m -parallel 3 ./integration/hosts
 
-check: format vet cross ## format, vet and cross builds for every platform
+check: format vet lint cross ## format, vet, staticcheck and cross builds for every platform
 
 format: ## fails where gofmt would change something
 	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not formatted: $$bad" >&2; exit 1; }
@@ -83,6 +83,12 @@ vet: ## go vet for every platform
 ifeq ($(OS),darwin)
 	CGO_ENABLED=1 $(GO) vet ./...
 endif
+
+lint: ## staticcheck, as scripts/check/go.mod pins it
+	program=$$(cd scripts/check && GOOS= GOARCH= $(GO) tool -n staticcheck) && $$program -tags integration,hosts,release,wine,faults ./...
+
+vulnerabilities: ## govulncheck, which fetches what is known from vuln.go.dev
+	program=$$(cd scripts/check && GOOS= GOARCH= $(GO) tool -n govulncheck) && $$program ./...
 
 cross: ## the programs for every platform, in dist/
 	@for platform in $(PLATFORMS); do \

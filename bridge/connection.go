@@ -95,10 +95,10 @@ func (c *connection) set(change func()) {
 }
 
 // state returns what there is to know, and what is closed when that changes.
-func (c *connection) state() (open bool, err error, need token.Need, changed <-chan struct{}) {
+func (c *connection) state() (open bool, need token.Need, changed <-chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.open, c.err, c.need, c.changed
+	return c.open, c.need, c.changed, c.err
 }
 
 func (c *connection) isOpen() bool {
@@ -110,7 +110,7 @@ func (c *connection) isOpen() bool {
 func (b *bridge) awaitServer(call *streamable.Call) error {
 	var until time.Time
 	for {
-		open, err, need, changed := b.connection.state()
+		open, need, changed, err := b.connection.state()
 		var other revisionError
 		switch {
 		case open:

@@ -65,7 +65,7 @@ func (b *bridge) listen(call *streamable.Call) {
 	m := call.Message()
 	defer b.subscriptions.add(m.ID)()
 	for first := true; ; first = false {
-		open, _, _, changed := b.connection.state()
+		open, _, changed, _ := b.connection.state()
 		if open {
 			b.send(call)
 			return
@@ -128,7 +128,7 @@ func (b *bridge) fallback(call *streamable.Call, err error) []byte {
 
 // needed reports whether somebody has to sign in before anything can be done, and what for.
 func (b *bridge) needed() (token.Need, bool) {
-	if open, err, need, _ := b.connection.state(); !open && token.NeedsSignIn(err) {
+	if open, need, _, err := b.connection.state(); !open && token.NeedsSignIn(err) {
 		return need, true
 	}
 	return b.tokens.PersonNeeded()

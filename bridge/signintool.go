@@ -71,7 +71,7 @@ func (b toolCall) invite() (text string, failed bool) {
 
 // justSignedIn looks whether somebody has signed in since it was last known that somebody has to.
 func (b toolCall) justSignedIn(ctx context.Context, need token.Need) bool {
-	if _, err, _, _ := b.connection.state(); credential.KindOf(err) == credential.StepUp {
+	if _, _, _, err := b.connection.state(); credential.KindOf(err) == credential.StepUp {
 		return false // there is a token, and it is not enough
 	}
 	ctx, cancel := context.WithTimeout(ctx, watchFirst)
@@ -156,7 +156,7 @@ func (b toolCall) signedIn(ctx context.Context) string {
 	_, _ = b.tokens.Token(ctx)
 	until := time.Now().Add(toolReconnect)
 	for {
-		open, err, _, changed := b.connection.state()
+		open, _, changed, err := b.connection.state()
 		if open {
 			break
 		}

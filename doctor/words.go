@@ -49,12 +49,3 @@ func shown(raw string) string {
 	u.User = nil
 	return credential.Printable(u.String(), 200)
 }
-
-// origin is where a URL leads, for people.
-func origin(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" {
-		return "an authorization server that is not known"
-	}
-	return credential.Printable(u.Host, 200)
-}

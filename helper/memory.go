@@ -56,7 +56,7 @@ func (h Memories) read(m cache.Memory, key credential.Secret) ([]byte, error) {
 // find returns where the memory for a query is, and the key that opens it.
 func (h Memories) find(ctx context.Context, q credential.Query) (cache.Memory, credential.Secret, error) {
 	s, err := h.resolve(q)
-	if machine, merr := (machines{h.Helper}).find(Ask{Query: q}, err); merr != nil {
+	if machine, merr := machines(h).find(Ask{Query: q}, err); merr != nil {
 		return cache.Memory{}, credential.Secret{}, merr
 	} else if machine != nil {
 		return h.ofMachine(ctx, q.URL, machine)

@@ -43,7 +43,7 @@ func (h machines) answer(ctx context.Context, a Ask, m Machine) (credential.Toke
 		Wait: a.Wait, until: a.until, vouches: true,
 	}
 	s, _ := h.resolve(ask.Query) // what is not there yet is what the offer brings
-	if _, err := (offers{h.Helper}).offer(ctx, s, ask, err); err != nil {
+	if _, err := offers(h).offer(ctx, s, ask, err); err != nil {
 		return credential.Token{}, err
 	}
 	return h.get(ctx, a, m)

@@ -162,8 +162,8 @@ func (c kubeconfig) Put(text []byte, s Server, e Entry) ([]byte, error) {
 
 // putUser adds our user, or has the one that is there start the program of e.
 func (c kubeconfig) putUser(lines []string, keys []kubeKey, e Entry) ([]string, error) {
-	for _, user := range kubeItems(keys, "users.name", func(name string) bool { return name == kubeUser }) {
-		program, at := kubeValue(keys, user, "users.user.exec.command")
+	if users := kubeItems(keys, "users.name", func(name string) bool { return name == kubeUser }); len(users) > 0 {
+		program, at := kubeValue(keys, users[0], "users.user.exec.command")
 		switch {
 		case at < 0:
 			return nil, fmt.Errorf("its user %s is somebody else's; rename it", kubeUser)
