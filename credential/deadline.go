@@ -26,6 +26,7 @@ const (
 	OfferStart    = 10 * time.Second       // a process that was launched to offer a sign-in counts as doing so this long, before it has said so
 	DoctorTotal   = 10 * time.Second       // every check of doctor together
 	DoctorStep    = 3 * time.Second        // one program that is asked for its version, or one proxy for a connection
+	ForwardLine   = 5 * time.Second        // one line over a forward, from its first byte to its last
 	LoopbackGrace = 250 * time.Millisecond // the loopback server lets the browser finish reading the last page
 
 	BridgeStart      = time.Second      // a bridge's host has an answer to its first request in this time (--start-wait)

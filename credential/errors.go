@@ -53,6 +53,7 @@ type Error struct {
 	Code       string        // the OAuth error code (RFC 6749 section 5.2) or vendor code, where there is one
 	RetryAfter time.Duration // Throttled: how long the server asked us to wait; 0: it did not say
 	Claims     string        // StepUp: what the sign-in has to prove, as JSON for the claims parameter (Entra ID); may be empty
+	Forwarded  bool          // what helps is done on the machine at the other end of a forward
 	Err        error
 }
 

@@ -115,7 +115,11 @@ type Helper struct {
 	// Machine finds the machine identity that a question may use; nil without an error: there is none. named: a flag or
 	// the configuration asks for it, so that an error is final. A nil Machine finds none.
 	// With onlyNamed no other one is looked for, which costs every caller the reading of certificates.
-	Machine      func(q credential.Query, onlyNamed bool) (m Machine, named bool, err error)
+	Machine func(q credential.Query, onlyNamed bool) (m Machine, named bool, err error)
+	// Forward is the machine at the other end of a forward that a question can go to; live: there is such a forward now. A nil Forward
+	// means that there never is one.
+	Forward      func(q credential.Query) (m Forwarder, live bool)
+	Silent       bool // nobody is asked at the other end of a forward
 	KeychainKeys bool // the keychain holds the data keys of machine identities: it never asks (macOS)
 
 	Find   func(ctx context.Context, serverURL string, s Settings) (Found, error)

@@ -47,7 +47,7 @@ func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, err
 	}
 	if account == "" {
 		gone, err := machines{h}.drop(ctx, url)
-		out, bad, known = append(out, gone...), append(bad, err), known || len(gone) > 0
+		out, bad, known = append(out, gone...), append(bad, err, Forwards{h}.forget(url)), known || len(gone) > 0
 		slices.Sort(out)
 		out = slices.Compact(out)
 	}

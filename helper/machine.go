@@ -27,6 +27,7 @@ type Machine interface {
 // Principal says who a machine identity is and what it asks for, without a secret.
 type Principal struct {
 	Kind     string // secret, certificate, workload, ...
+	Account  string // label that is asked for at the other end of a forward
 	Issuer   string
 	ClientID string // empty: the system-assigned identity of the machine
 	Resource string
@@ -41,16 +42,21 @@ type machines struct{ *Helper }
 // find returns the identity that answers instead of a sign-in; nil: a sign-in does, or a person. One that is named
 // by a flag or the configuration always answers. One that only the environment describes answers where nobody has
 // signed in to the server (unknown is why), never to git, which offers every host on earth, and not where a label was
-// asked for. What is wrong with that one matters only where no person can be asked instead.
-func (h machines) find(a Ask, unknown error) (Machine, error) {
-	if h.Machine == nil {
-		return nil, nil
-	}
+// asked for. What is wrong with that one matters only where no person can be asked instead, and there is no forward.
+func (h machines) find(a Ask, unknown error) (m Machine, err error) {
 	kind := credential.KindOf(unknown)
-	onlyNamed := unknown == nil || kind != credential.NotFound && kind != credential.NoSignIn || a.Quiet || a.Query.Account != ""
-	m, named, err := h.Machine(a.Query, onlyNamed)
+	nobody := unknown != nil && (kind == credential.NotFound || kind == credential.NoSignIn)
+	onlyNamed, named := !nobody || a.Quiet || a.Query.Account != "", false
+	if h.Machine != nil {
+		m, named, err = h.Machine(a.Query, onlyNamed)
+	}
 	if named {
 		return m, about(a.Query.URL, err)
+	}
+	if nobody && m == nil {
+		if f := h.forwarder(a); f != nil {
+			return f, nil
+		}
 	}
 	if onlyNamed {
 		return nil, nil
@@ -87,7 +93,7 @@ type identity struct {
 func (h machines) identity(server string, m Machine) (identity, error) {
 	r := identity{Helper: h.Helper, machine: m, who: m.Principal(), server: server}
 	tokenID := credential.TokenID(r.who.Kind, server, r.who.Resource, r.who.Scopes)
-	id := credential.SignInID(r.who.Issuer, r.who.ClientID, "identity", tokenID)
+	id := credential.SignInID(r.who.Issuer, r.who.ClientID, "identity"+r.who.Account, tokenID)
 	var err error
 	r.record, err = h.Records.Machine(id)
 	if errors.Is(err, state.ErrNone) {
@@ -149,7 +155,7 @@ func (r identity) fetch(ctx context.Context, a Ask) (t credential.Token, done bo
 	path, err := r.Records.LockPath(r.record.ID)
 	if err != nil { // a container's home may be read-only: the token is for this caller alone
 		r.Warn("nothing can be kept: " + err.Error())
-		t, err = r.request(ctx, a.Claims)
+		t, err = r.request(ctx, a)
 		return t, true, about(r.server, err)
 	}
 	held, ok, err := cache.TryLock(path)
@@ -161,7 +167,7 @@ func (r identity) fetch(ctx context.Context, a Ask) (t credential.Token, done bo
 	if err != nil || now.record.Attempts != r.record.Attempts {
 		return t, false, err
 	}
-	t, err = now.fetchLocked(ctx, a.Claims)
+	t, err = now.fetchLocked(ctx, a)
 	if err == nil {
 		now.answered(a.Query, t)
 	}
@@ -169,8 +175,8 @@ func (r identity) fetch(ctx context.Context, a Ask) (t credential.Token, done bo
 }
 
 // fetchLocked makes the token request and records how it went. The caller holds the record's lock.
-func (r *identity) fetchLocked(ctx context.Context, claims string) (credential.Token, error) {
-	t, err := r.request(ctx, claims)
+func (r *identity) fetchLocked(ctx context.Context, a Ask) (credential.Token, error) {
+	t, err := r.request(ctx, a)
 	if err != nil {
 		return t, about(r.server, r.failed(err))
 	}
@@ -187,9 +193,14 @@ func (r *identity) fetchLocked(ctx context.Context, claims string) (credential.T
 	return t, nil
 }
 
-func (r *identity) request(ctx context.Context, claims string) (credential.Token, error) {
+func (r *identity) request(ctx context.Context, a Ask) (credential.Token, error) {
+	if f, ok := r.machine.(Forwarder); ok {
+		r.Trace("forward: asking for a token")
+		a.Prompt = a.Prompt && !r.Silent
+		return f.Forward(ctx, a)
+	}
 	target := credential.Target{
-		Server: r.server, Resource: r.who.Resource, Scopes: r.who.Scopes, Claims: claims, ClientID: r.who.ClientID,
+		Server: r.server, Resource: r.who.Resource, Scopes: r.who.Scopes, Claims: a.Claims, ClientID: r.who.ClientID,
 		Endpoints: r.record.Endpoints,
 	}
 	if r.who.Lookup && target.Endpoints.Token == "" {
@@ -215,8 +226,9 @@ func (r identity) failed(err error) error {
 	rec.Failures++
 	rec.LastError = newFailure(r.Now(), err)
 	wait := backoff(rec.Failures, err)
-	if kind := credential.KindOf(err); kind != credential.Network && kind != credential.Throttled {
-		wait = time.Second
+	kind := credential.KindOf(err)
+	if _, forwarded := r.machine.(Forwarder); forwarded || kind != credential.Network && kind != credential.Throttled {
+		wait = time.Second // the other end of a forward sees to that itself
 	}
 	rec.NextTry = r.Now().Add(wait)
 	r.Trace("identity: failed: " + err.Error())
@@ -261,7 +273,7 @@ func (h machines) refresh(ctx context.Context, q credential.Query, m Machine) er
 			h.Trace("refresh: another process has just done it, or it is too early")
 			return nil
 		}
-		_, err = r.fetchLocked(ctx, "")
+		_, err = r.fetchLocked(ctx, Ask{Query: q})
 		return err
 	})
 }

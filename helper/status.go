@@ -74,6 +74,9 @@ func (h reports) machineLine(m state.Machine) Line {
 		Scopes: notNil(m.Scopes), Granted: notNil(m.Granted), ApprovedAt: m.Created, ApprovedBy: "environment, flags or configuration",
 		Keychain: m.Tier, HotKey: h.Cache.Tier(), LastRefresh: m.LastRefresh, LastError: m.LastError, State: StateNone,
 	}
+	if m.Kind == ForwardedKind {
+		l.ApprovedBy = "the machine at the other end of a forward"
+	}
 	if m.Resting(h.Now()) {
 		l.NextTry = m.NextTry
 	}

@@ -41,7 +41,7 @@ type Tokens struct {
 
 // NewTokens returns a Source of an account's tokens. config is the state of the configuration file; any goroutine calls it.
 func NewTokens(a Account, config func() (size, mtime int64)) *Tokens {
-	a.Helper.Reachable = func() bool { return false }
+	a.Helper.Reachable, a.Helper.Silent = func() bool { return false }, true
 	warm := a.Helper.Warm()
 	warm.Config = config
 	return &Tokens{warm: warm, Account: a}

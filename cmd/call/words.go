@@ -100,6 +100,9 @@ func (l Login) Hint(err error) string {
 	}
 	e := &credential.Error{}
 	errors.As(err, &e)
+	if e.Forwarded {
+		l, text = Login{Verb: l.Verb}, overForward(e.Kind, text)
+	}
 	wait := "in a moment"
 	if e.RetryAfter > 0 {
 		wait = "in " + e.RetryAfter.String()
@@ -110,6 +113,17 @@ func (l Login) Hint(err error) string {
 		more = "; " + l.More + " tells more"
 	}
 	return strings.NewReplacer("URL", l.arguments(e), "WAIT", wait, "HELP", help, "; MORE", more, "docs/", Docs).Replace(text)
+}
+
+// overForward is a hint about what has to be done on the machine at the other end of a forward.
+func overForward(kind credential.Kind, text string) string {
+	switch {
+	case kind == credential.Prompting:
+		return "finish it in the browser there"
+	case kind == credential.NotApproved || text == "":
+		return ""
+	}
+	return "on the machine at the other end of the forward: " + text
 }
 
 // arguments are the server of e, or URL where it names none, and the flags that the sign-in there needs.

@@ -18,7 +18,6 @@ import (
 	"github.com/mcp-credential/mcp-credential/cmd/call"
 	"github.com/mcp-credential/mcp-credential/credential"
 	"github.com/mcp-credential/mcp-credential/helper"
-	"github.com/mcp-credential/mcp-credential/internal/browser"
 	"github.com/mcp-credential/mcp-credential/internal/webclient"
 	"github.com/mcp-credential/mcp-credential/source"
 )
@@ -209,7 +208,7 @@ func (c bridgeCmd) authorize(b *bridge.Config, w *wiring, s streams, server stri
 			people, a, err = another()
 			return a, err
 		}},
-		BrowserSeen: func() bool { return browser.Reachable(osGetenv) },
+		BrowserSeen: func() bool { return sources{w}.canAsk(q) },
 		Person: func(way signin.Way) helper.Person {
 			if way.Code != nil {
 				return &codePerson{person: people.person(source.Device, true), show: way.Code}

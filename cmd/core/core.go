@@ -32,6 +32,8 @@ type commands struct {
 	Logout     logoutCmd     `cmd:"" help:"Sign out of a server."`
 	Bridge     bridgeCmd     `cmd:"" help:"Connect a host over stdio to a remote MCP server."`
 	Setup      setupCmd      `cmd:"" help:"Put the bridge into the configuration of MCP hosts."`
+	SSH        sshCmd        `cmd:"" name:"ssh" help:"Run ssh, and answer the machine at its other end."`
+	Forward    forwardCmd    `cmd:"" help:"Answer another machine, or a container, at a socket."`
 	Account    accountCmd    `cmd:"" help:"List the accounts of servers, or choose a server's default."`
 	Doctor     doctorCmd     `cmd:"" help:"Find out why a token does not get where it should."`
 	Status     statusCmd     `cmd:"" help:"Show servers, sign-ins, expiry and the last error."`
@@ -134,6 +136,9 @@ func report(stderr io.Writer, verb string, l call.Login, err error) int {
 	}
 	var code exitCode
 	if errors.As(err, &code) {
+		return int(code)
+	}
+	if code := ended(0); errors.As(err, &code) {
 		return int(code)
 	}
 	l.NoBrowser, l.Verb = l.NoBrowser || noBrowser(), verb

@@ -20,6 +20,12 @@ func (statusCmd) Help() string { return `Example: mcp-credential status --output
 
 func (doctorCmd) Help() string { return `Example: mcp-credential doctor https://mcp.example.com/mcp` }
 
+func (sshCmd) Help() string { return `Example: mcp-credential ssh devbox -t tmux` }
+
+func (forwardCmd) Help() string {
+	return `Example: mcp-credential forward --host devcontainer ~/.mcp-credential/serve/dev/mcp.sock`
+}
+
 func (accountCmd) Help() string {
 	return `Example: mcp-credential account https://mcp.example.com/mcp work`
 }

@@ -78,6 +78,7 @@ func wireHome(dir home.Dir, c common, s streams) *wiring {
 		Issuer:  sources{w}.issuer,
 		Source:  func(name string) (helper.Refresher, error) { return sources{w}.source(name) },
 		Machine: sources{w}.machine,
+		Forward: sources{w}.forward,
 		// people
 		Person:    func() helper.Person { return w.person(source.Browser, true) },
 		Reachable: func() bool { return browser.Reachable(osGetenv) },

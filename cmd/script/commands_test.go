@@ -36,6 +36,8 @@ func commands() map[string]command {
 		"fetch":      plainly(fetch),
 		"freeport":   plainly(freePort),
 		"proxy":      plainly(startProxy),
+		"forward":    plainly(startForward),
+		"unforward":  plainly(endForward),
 	}
 }
 
@@ -160,6 +162,7 @@ type key int
 const (
 	keyT key = iota
 	keySnapshot
+	keyForward
 )
 
 // passing are folders of the home that may change when nothing is decided.

@@ -26,7 +26,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	programs := map[string]func(){"open-stdin": openStdin, "within": within, "race": race, "alone": alone}
+	programs := map[string]func(){"open-stdin": openStdin, "within": within, "race": race, "alone": alone, "mksocket": makeSocket}
 	maps.Copy(programs, systemPrograms())
 	testscript.Main(suite{m}, programs)
 }
@@ -131,7 +131,7 @@ func setup(e *testscript.Env) error {
 	if root := os.Getenv("SYSTEMROOT"); root != "" {
 		e.Setenv("SYSTEMROOT", root) // Windows opens no socket without it
 	}
-	e.Values[keyT], e.Values[keySnapshot] = e.T(), new(map[string]string)
+	e.Values[keyT], e.Values[keySnapshot], e.Values[keyForward] = e.T(), new(map[string]string), new(func())
 	e.Defer(func() {
 		endDetached(work)
 		coolDown(work)

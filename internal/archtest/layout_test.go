@@ -54,6 +54,7 @@ var layout = map[string][]string{
 		"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public",
 		"internal/datakey", "software.sslmate.com/src/go-pkcs12",
 	},
+	"forward":            {"credential", sys},
 	"host":               {"credential", "github.com/pelletier/go-toml/v2", "github.com/pelletier/go-toml/v2/unstable", "github.com/tailscale/hujson"},
 	"host/change":        {"host", "internal/atomicfile"},
 	"doctor":             {"cache", "credential", "discovery", "helper", "host", "internal/home", "state"},
@@ -67,7 +68,7 @@ var layout = map[string][]string{
 	"bridge":             {"bridge/jsonrpc", "bridge/signin", "bridge/standin", "bridge/streamable", "bridge/token", "credential", "internal/wait"},
 	"cmd/core": {
 		"bridge", "bridge/credentials", "bridge/signin", "bridge/stdio", "cache", "cache/keychain", "cmd/call", "config", "credential",
-		"discovery", "doctor", "helper", "host", "host/change", "internal/wait", "internal/browser", "internal/busguard", "internal/detach", "internal/home",
+		"discovery", "doctor", "forward", "helper", "host", "host/change", "internal/wait", "internal/browser", "internal/busguard", "internal/detach", "internal/home",
 		"internal/loopback", "internal/microsoft", "internal/webclient", "protocol", "source", "source/entra", "source/oauth", "source/workload", "state",
 		"github.com/alecthomas/kong", "github.com/rogpeppe/go-internal/diff", "golang.org/x/term",
 	},

@@ -13,6 +13,7 @@ var revealers = map[string]string{
 	"cache/store.go":                "the data key goes to the place for hot keys",
 	"credential/secret.go":          "comparison and fingerprint",
 	"doctor/claims.go":              "the claims of a token are shown, without who the person is and without the signature",
+	"forward/answer.go":             "an access token goes to the machine that a person has approved",
 	"internal/dpop/dpop.go":         "the token goes into the Authorization header for its server, and a hash of it into a proof that its key signs",
 	"helper/grant.go":               "the grant goes into its keychain item",
 	"protocol/protocol.go":          "the access token is checked before it is written",

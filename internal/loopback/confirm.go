@@ -18,6 +18,7 @@ const maxForm = 4 << 10
 // Question is what a person decides on before a sign-in that nobody at a terminal asked for: who receives what, as
 // whom. Texts of servers in it are made printable here.
 type Question struct {
+	Host    string   // the machine at the other end of a forward that gets the token; empty: a program on this machine does
 	Server  string   // the MCP server that will receive the token
 	Issuer  string   // the authorization server
 	Scopes  []string // empty: what the server gives by default
@@ -25,7 +26,7 @@ type Question struct {
 }
 
 // Confirm shows q on a page of ours, opened with open, and returns nil once the person has pressed its one button: the
-// browser is then on its way to next. The page has an address that cannot be guessed, and the button carries a nonce,
+// browser is then on its way to next; where that is empty, it shows a last page of ours. The page has an address that cannot be guessed, and the button carries a nonce,
 // so that neither another site nor another user of the machine can press it. When ctx ends first, its error is
 // returned; an error of open is returned as it is.
 func Confirm(ctx context.Context, q Question, next string, open func(url string) error) error {
@@ -63,13 +64,21 @@ func (c *confirmation) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodGet && !c.done.Load():
 		writePage(w, http.StatusOK, c.question.page(c.nonce))
 	case r.Method == http.MethodPost && c.fromOurPage(w, r) && c.done.CompareAndSwap(false, true):
-		w.Header().Set("Cache-Control", "no-store")
-		w.Header().Set("Referrer-Policy", "no-referrer")
-		http.Redirect(w, r, c.next, http.StatusSeeOther)
+		c.goOn(w, r)
 		close(c.pressed)
 	default:
 		writePage(w, http.StatusNotFound, notHere)
 	}
+}
+
+func (c *confirmation) goOn(w http.ResponseWriter, r *http.Request) {
+	if c.next == "" {
+		writePage(w, http.StatusOK, allowed)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	http.Redirect(w, r, c.next, http.StatusSeeOther)
 }
 
 // fromOurPage checks the nonce, and the Origin where the browser says one. The page's Referrer-Policy makes browsers say
@@ -84,6 +93,9 @@ func (c *confirmation) fromOurPage(w http.ResponseWriter, r *http.Request) bool 
 }
 
 func (q Question) page(nonce string) page {
+	if q.Host != "" {
+		return q.hostPage(nonce)
+	}
 	scopes := make([]string, 0, len(q.Scopes))
 	for _, s := range q.Scopes {
 		scopes = append(scopes, credential.Printable(s, 200))
@@ -103,6 +115,22 @@ func (q Question) page(nonce string) page {
 			{"Account", []string{account}},
 		},
 		Button: "Continue to sign in",
+		Nonce:  nonce,
+	}
+}
+
+// hostPage asks whether another machine may have tokens.
+func (q Question) hostPage(nonce string) page {
+	host := credential.Printable(q.Host, 200)
+	return page{
+		Title: "Allow another machine to use this server?",
+		Text: "You are connected to the machine below, and a program there asks for access tokens for the server below. " +
+			"As long as you are connected it can ask for more, and so can whoever controls that machine. Continue only if you expected this.",
+		Rows: []row{
+			{"Machine that receives the tokens", []string{host}},
+			{"Server that they are for", []string{credential.Printable(q.Server, 400)}},
+		},
+		Button: "Allow " + host,
 		Nonce:  nonce,
 	}
 }

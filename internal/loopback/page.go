@@ -30,6 +30,7 @@ type row struct {
 
 var (
 	worked  = page{Title: "Signed in", Text: "The sign-in worked. You can close this window."}
+	allowed = page{Title: "Allowed", Text: "The machine gets tokens for this server. You can close this window."}
 	notHere = page{Title: "Nothing here", Text: "This address belongs to another sign-in, or to one that is over."}
 	unknown = page{Title: "Not finished", Text: "The sign-in is still under way. See the program that asked for it."}
 )

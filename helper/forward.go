@@ -1,0 +1,119 @@
+package helper
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/credential"
+	"github.com/mcp-credential/mcp-credential/internal/wait"
+	"github.com/mcp-credential/mcp-credential/state"
+)
+
+// This file is about forwards. At the end that asks, the machine at the other end is a Machine: its tokens are cached, locked and
+// refreshed ahead as those of machine identities. At the end that answers, Forwards keeps what a person has approved.
+
+// ForwardedKind is what a token from the other end of a forward is called among the machine identities.
+const ForwardedKind = "forwarded"
+
+// Forwarder is a Machine that hands the whole question on, to the machine at the other end of a forward. Nobody calls its Token.
+type Forwarder interface {
+	Machine
+	// Forward asks there, and waits until ctx ends. Of errors, those that it has from there say so with their kind.
+	Forward(ctx context.Context, a Ask) (credential.Token, error)
+}
+
+// forwarder is the forward that answers a question instead of a sign-in of this home; nil: none does. One that has ended still
+// answers for what came by it: with a cached token, and else with the news.
+func (h machines) forwarder(a Ask) Machine {
+	if h.Forward == nil || a.Quiet || a.vouches {
+		return nil
+	}
+	m, live := h.Forward(a.Query)
+	before := func(rec state.Machine) bool { return rec.Kind == ForwardedKind && !rec.LastRefresh.IsZero() }
+	if live || slices.ContainsFunc(records(h).machinesAt(a.Query.URL), before) {
+		return m
+	}
+	return nil
+}
+
+// forwardPause is how long somebody who waits for a person at the other end waits between two questions.
+const forwardPause = time.Second
+
+// forwarded is get for a Forwarder. Who joins a sign-in there asks for as long as that is open, each time for no longer than others who
+// ask for the same token can wait.
+func (h machines) forwarded(ctx context.Context, a Ask, m Machine) (credential.Token, error) {
+	end := a.until
+	for {
+		if a.Join {
+			a.until = time.Now().Add(min(time.Until(end), credential.WaitDefault))
+		}
+		t, err := h.get(ctx, a, m)
+		if !a.Join || credential.KindOf(err) != credential.Prompting || time.Until(end) < forwardPause || wait.Sleep(ctx, forwardPause) != nil {
+			return t, elsewhere(err)
+		}
+	}
+}
+
+// elsewhere marks an error that has to be cured at the other end of a forward.
+func elsewhere(err error) error {
+	var typed *credential.Error
+	kind := credential.KindOf(err)
+	if errors.As(err, &typed) && (needsSignIn(err) || kind == credential.Prompting || kind >= credential.Refused) {
+		typed.Forwarded = true
+	}
+	return err
+}
+
+// Forwards are the machines that this one answers over forwards, and what a person has approved for each.
+type Forwards struct{ *Helper }
+
+// Approved reports whether a person has approved that a machine gets tokens for a server.
+func (h Forwards) Approved(host, url string) (bool, error) {
+	f, err := state.Forwards{Records: h.Records}.To(host)
+	if errors.Is(err, state.ErrNone) {
+		return false, nil
+	}
+	return f.Has(url), err
+}
+
+// Approve records that a person has approved that.
+func (h Forwards) Approve(host, url string) error {
+	return h.change(host, func(f *state.Forward) {
+		if !f.Has(url) {
+			f.Servers = append(f.Servers, state.ForwardedServer{URL: url, ApprovedAt: h.Now()})
+		}
+	})
+}
+
+// Place records where the sockets of forwards are on a machine; empty: nobody knows.
+func (h Forwards) Place(host, folder string) error {
+	return h.change(host, func(f *state.Forward) { f.Folder = folder })
+}
+
+func (h Forwards) change(host string, do func(*state.Forward)) error {
+	return h.locked(context.Background(), "forwards", credential.LockShort, func() error {
+		f, err := state.Forwards{Records: h.Records}.To(host)
+		if err != nil && !errors.Is(err, state.ErrNone) {
+			return err
+		}
+		f.Host = host
+		do(&f)
+		return state.Forwards{Records: h.Records}.Put(f)
+	})
+}
+
+// forget takes back what was approved for a server, or everything where url is empty, on every machine.
+func (h Forwards) forget(url string) error {
+	all, bad := state.Forwards{Records: h.Records}.All()
+	for _, f := range all {
+		if url != "" && !f.Has(url) || len(f.Servers) == 0 {
+			continue
+		}
+		bad = errors.Join(bad, h.change(f.Host, func(f *state.Forward) {
+			f.Servers = slices.DeleteFunc(f.Servers, func(s state.ForwardedServer) bool { return url == "" || s.URL == url })
+		}))
+	}
+	return bad
+}
