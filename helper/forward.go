@@ -41,26 +41,39 @@ func (h machines) forwarder(a Ask) Machine {
 // forwardPause is how long somebody who waits for a person at the other end waits between two questions.
 const forwardPause = time.Second
 
-// forwarded is get for a Forwarder. Who joins a sign-in there asks for as long as that is open, each time for no longer than others who
-// ask for the same token can wait.
-func (h machines) forwarded(ctx context.Context, a Ask, m Machine) (credential.Token, error) {
-	end := a.until
+// forwarded is get for a Forwarder. Under the record's lock nobody is asked there; a person is outside it, so that others learn at
+// once that somebody has to sign in. Who joins a sign-in asks for as long as that is open.
+func (h machines) forwarded(ctx context.Context, a Ask, m Forwarder) (credential.Token, error) {
+	quiet := a
+	quiet.Prompt = false
+	t, err := h.get(ctx, quiet, m)
+	if !a.Prompt || h.Silent || !needsPerson(err) {
+		return t, elsewhere(err)
+	}
+	asking, cancel := context.WithDeadline(ctx, a.until)
+	defer cancel()
 	for {
-		if a.Join {
-			a.until = time.Now().Add(min(time.Until(end), credential.WaitDefault))
+		h.Trace("forward: asking for a token; a person may be asked there")
+		_, err := m.Forward(asking, a)
+		if err == nil {
+			quiet.until = time.Now().Add(credential.WaitDefault)
+			t, err = h.get(ctx, quiet, m) // which keeps it for others
+			return t, elsewhere(err)
 		}
-		t, err := h.get(ctx, a, m)
-		if !a.Join || credential.KindOf(err) != credential.Prompting || time.Until(end) < forwardPause || wait.Sleep(ctx, forwardPause) != nil {
+		if !a.Join || credential.KindOf(err) != credential.Prompting || wait.Sleep(asking, forwardPause) != nil {
 			return t, elsewhere(err)
 		}
 	}
 }
 
+func needsPerson(err error) bool {
+	return needsSignIn(err) || credential.KindOf(err) == credential.Prompting
+}
+
 // elsewhere marks an error that has to be cured at the other end of a forward.
 func elsewhere(err error) error {
 	var typed *credential.Error
-	kind := credential.KindOf(err)
-	if errors.As(err, &typed) && (needsSignIn(err) || kind == credential.Prompting || kind >= credential.Refused) {
+	if errors.As(err, &typed) && (needsPerson(err) || typed.Kind >= credential.Refused) {
 		typed.Forwarded = true
 	}
 	return err

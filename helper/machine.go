@@ -196,7 +196,6 @@ func (r *identity) fetchLocked(ctx context.Context, a Ask) (credential.Token, er
 func (r *identity) request(ctx context.Context, a Ask) (credential.Token, error) {
 	if f, ok := r.machine.(Forwarder); ok {
 		r.Trace("forward: asking for a token")
-		a.Prompt = a.Prompt && !r.Silent
 		return f.Forward(ctx, a)
 	}
 	target := credential.Target{

@@ -33,8 +33,8 @@ func (h Providers) Vouch(ctx context.Context, provider string) (Vouched, error) 
 
 // answer is get, and the offer of a sign-in at the identity provider where only that helps.
 func (h machines) answer(ctx context.Context, a Ask, m Machine) (credential.Token, error) {
-	if _, ok := m.(Forwarder); ok {
-		return h.forwarded(ctx, a, m)
+	if f, ok := m.(Forwarder); ok {
+		return h.forwarded(ctx, a, f)
 	}
 	t, err := h.get(ctx, a, m)
 	provider := m.Principal().Provider

@@ -54,7 +54,7 @@ func run(m *testing.M) (int, error) {
 // needPrograms names every missing component at once.
 func needPrograms() error {
 	var missing []string
-	for _, name := range []string{"dbus-run-session", "gnome-keyring-daemon", "gdbus", "secret-tool", "pass", "gpg", "git", "npm", "zsh", "fish", "mandoc", "curl", "cargo"} {
+	for _, name := range []string{"dbus-run-session", "gnome-keyring-daemon", "gdbus", "secret-tool", "pass", "gpg", "git", "npm", "zsh", "fish", "mandoc", "curl", "cargo", "ssh", "unshare", "setpriv", "useradd"} {
 		if _, err := exec.LookPath(name); err != nil {
 			missing = append(missing, name)
 		}

@@ -183,6 +183,7 @@ func (c bridgeCmd) authorize(b *bridge.Config, w *wiring, s streams, server stri
 	}
 	q := machineFlags{ClientID: c.ClientID, Identity: c.Identity, Tenant: c.Tenant, Scope: c.Scope}.query(credential.Query{URL: server, Account: c.Account})
 	c.overlay(w, server)
+	b.Hint = func(err error) string { return c.hint(sources{w}.overForward(server, err)) }
 	b.Tokens = credentials.NewTokens(w.account(q), w.configStamp)
 	another := func() (*wiring, credentials.Account, error) {
 		other, err := wire(c.common, s)

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -28,6 +29,21 @@ func (w sources) canAsk(q credential.Query) bool {
 	return live || browser.Reachable(osGetenv)
 }
 
+// overForward is err where only a sign-in helps and that is asked for at the other end of a forward: there it has to be done.
+func (w sources) overForward(server string, err error) error {
+	var e *credential.Error
+	if !errors.As(err, &e) || e.Kind != credential.NoSignIn {
+		return err
+	}
+	_, live := w.forward(credential.Query{URL: server})
+	if _, known := w.helper.Records.Server(server); !live || known == nil {
+		return err
+	}
+	there := *e
+	there.Forwarded = true
+	return &there
+}
+
 // Principal is helper.Machine.
 func (f forwarded) Principal() helper.Principal {
 	return helper.Principal{
@@ -50,7 +66,7 @@ const hear = 500 * time.Millisecond
 func (f forwarded) Forward(ctx context.Context, a helper.Ask) (credential.Token, error) {
 	left := credential.WaitDefault
 	if end, ok := ctx.Deadline(); ok {
-		left = time.Until(end)
+		left = min(time.Until(end), credential.RefreshTotal) // of which the other end waits for no more
 	}
 	return f.client.Ask(ctx, forward.Request{
 		Server: f.query.URL, Account: f.query.Account, ClientID: f.query.ClientID, Scopes: f.query.Scopes, Need: a.Scopes, Claims: a.Claims,

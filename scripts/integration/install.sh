@@ -18,6 +18,10 @@ if [ "$(uname -s)" = Linux ]; then
 	if grep -q '^VERSION_CODENAME=bookworm' /etc/os-release 2>/dev/null; then need cargo cargo-web; else need cargo cargo; fi
 	need pass pass
 	need zsh zsh
+	need ssh openssh-client
+	[ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
+	need unshare util-linux
+	need useradd passwd
 	need fish fish
 	need mandoc mandoc
 	need dbus-run-session dbus
