@@ -220,13 +220,17 @@ func (r *identity) request(ctx context.Context, a Ask) (credential.Token, error)
 // failed records a request that brought nothing, and the time before which nobody asks again. Settings can be
 // put right at any moment, so what they cause holds the next attempt up for a second only.
 func (r identity) failed(err error) error {
+	_, forwarded := r.machine.(Forwarder)
+	if forwarded && needsPerson(err) { // who may ask a person need not wait for that
+		return err
+	}
 	rec := r.record
 	rec.Attempts++
 	rec.Failures++
 	rec.LastError = newFailure(r.Now(), err)
 	wait := backoff(rec.Failures, err)
 	kind := credential.KindOf(err)
-	if _, forwarded := r.machine.(Forwarder); forwarded || kind != credential.Network && kind != credential.Throttled {
+	if forwarded || kind != credential.Network && kind != credential.Throttled {
 		wait = time.Second // the other end of a forward sees to that itself
 	}
 	rec.NextTry = r.Now().Add(wait)

@@ -219,3 +219,28 @@ func TestConfirmEnds(t *testing.T) {
 		t.Errorf("no browser: %v", err)
 	}
 }
+
+// A page about another machine names it, and ends with a page of its own.
+func TestConfirmForAnotherMachine(t *testing.T) {
+	opened, done := make(chan string, 1), make(chan error, 1)
+	go func() {
+		done <- Confirm(t.Context(), Question{Host: "box<b>\x1b", Server: "https://mcp.example"}, "", func(u string) error { opened <- u; return nil })
+	}()
+	address := <-opened
+	page := do(t, request(t, http.MethodGet, address, ""))
+	for _, want := range []string{"box&lt;b&gt;?", "https://mcp.example", "Allow box"} {
+		if !strings.Contains(page.body, want) {
+			t.Errorf("page lacks %q:\n%s", want, page.body)
+		}
+	}
+	req := request(t, http.MethodPost, address, url.Values{"nonce": {between(page.body, `name="nonce" value="`, `"`)}}.Encode())
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	got := do(t, req)
+	checkHeaders(t, got.header)
+	if got.status != http.StatusOK || !strings.Contains(got.body, "Allowed") {
+		t.Errorf("button: %d %s", got.status, got.body)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
