@@ -117,6 +117,22 @@ func (h Forwards) change(host string, do func(*state.Forward)) error {
 	})
 }
 
+// to lists the machines that are approved for a server.
+func (h Forwards) to(url string) []string {
+	all, err := state.Forwards{Records: h.Records}.All()
+	if err != nil {
+		h.Warn(err.Error())
+	}
+	var hosts []string
+	for _, f := range all {
+		if f.Has(url) {
+			hosts = append(hosts, f.Host)
+		}
+	}
+	slices.Sort(hosts)
+	return hosts
+}
+
 // forget takes back what was approved for a server, or everything where url is empty, on every machine.
 func (h Forwards) forget(url string) error {
 	all, bad := state.Forwards{Records: h.Records}.All()

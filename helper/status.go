@@ -24,7 +24,8 @@ type Line struct {
 	Granted         []string       `json:"scopes_granted"`
 	ApprovedAt      time.Time      `json:"approved_at"`
 	ApprovedBy      string         `json:"approved_by"`
-	State           string         `json:"state"` // see Line states
+	ForwardedTo     []string       `json:"forwarded_to,omitempty"` // machines that may have its tokens over a forward
+	State           string         `json:"state"`                  // see Line states
 	Expiry          time.Time      `json:"token_expires_at,omitzero"`
 	RefreshObtained time.Time      `json:"refresh_token_obtained_at,omitzero"`
 	RefreshExpires  time.Time      `json:"refresh_token_expires_at,omitzero"`
@@ -56,6 +57,7 @@ func (h *Helper) Status(_ context.Context) ([]Line, error) {
 	for _, server := range servers {
 		for _, a := range server.Accounts {
 			line, lerr := reports{h}.line(server, a)
+			line.ForwardedTo = Forwards{h}.to(server.URL)
 			err = errors.Join(err, lerr)
 			lines = append(lines, line)
 		}

@@ -25,11 +25,11 @@ type machines struct {
 	sshd        *sshd
 }
 
-func twoMachines(t *testing.T) machines {
+func twoMachines(t *testing.T, options ...string) machines {
 	t.Helper()
 	m := machines{laptop: newAccount(t, "mcplaptop"), box: newAccount(t, "mcpbox")}
 	share(t)
-	m.sshd = startSSHD(t)
+	m.sshd = startSSHD(t, options...)
 	l := m.laptop
 	l.env["BROWSER"], l.env["FAKEBROWSER_LOG"] = shared("fakebrowser"), l.path("tabs")
 	l.write("passphrase", "correct horse battery staple\n")
@@ -266,4 +266,19 @@ func TestForwardByHand(t *testing.T) {
 		return os.IsNotExist(err)
 	})
 	m.box.refused(m.box.run(again(w.ServerURL())...), 4, "has ended")
+}
+
+// TestForwardForbidden has a sshd that allows no forward: the session goes on without, and both sides say what is missing.
+func TestForwardForbidden(t *testing.T) {
+	m := twoMachines(t, "AllowStreamLocalForwarding no")
+	w := strictWorld(t)
+	for range 2 { // what was remembered of the box's home is looked for again
+		r := m.laptop.run("ssh", "box", "echo here;", shell("get", w.ServerURL()))
+		if r.code != 3 || r.stdout != "here\n" || !strings.Contains(r.stderr, "AllowStreamLocalForwarding") || !strings.Contains(r.stderr, "the first time for box") {
+			t.Errorf("exit code %d, %q, %s", r.code, r.stdout, r.stderr)
+		}
+	}
+	if m.tabs() != 0 {
+		t.Errorf("%d tabs", m.tabs())
+	}
 }

@@ -134,6 +134,7 @@ func share(t *testing.T) {
 type sshd struct {
 	port string
 	log  string // file
+	key  string // its public key
 }
 
 // startSSHD starts one, with a configuration and a host key of its own.
@@ -146,6 +147,11 @@ func startSSHD(t *testing.T, options ...string) *sshd {
 	s := &sshd{port: freePort(t), log: filepath.Join(dir, "log")}
 	key := filepath.Join(dir, "key")
 	keygen(t, key)
+	public, err := os.ReadFile(key + ".pub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.key = string(public)
 	config := append([]string{
 		"Port " + s.port, "ListenAddress 127.0.0.1", "HostKey " + key, "PidFile none", "UsePAM no", "PasswordAuthentication no", "LogLevel VERBOSE",
 	}, options...)
@@ -202,8 +208,9 @@ func (a *account) admit(s *sshd, from *account, more ...string) {
 	a.write(".ssh/authorized_keys", from.read(".ssh/id.pub"))
 	lines := append([]string{
 		"Host box", "HostName 127.0.0.1", "Port " + s.port, "User " + a.name, "IdentityFile " + key, "BatchMode yes",
-		"StrictHostKeyChecking no", "UserKnownHostsFile " + from.path(".ssh", "known"), "LogLevel ERROR",
+		"UserKnownHostsFile " + from.path(".ssh", "known"),
 	}, more...)
+	from.write(".ssh/known", "[127.0.0.1]:"+s.port+" "+s.key)
 	from.write(".ssh/config", strings.Join(lines, "\n")+"\n")
 	a.own()
 	from.own()

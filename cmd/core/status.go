@@ -213,6 +213,7 @@ func show(out io.Writer, l helper.Line, home string, now time.Time) {
 	row("client", plain(l.ClientID))
 	if l.Identity == "" {
 		row("approved", ago(l.ApprovedAt, now)+" by "+l.ApprovedBy)
+		row("forwarded to", plain(strings.Join(l.ForwardedTo, ", ")))
 		row("kept in", l.Keychain+"; data key hot in: "+l.HotKey)
 	} else {
 		row("named by", l.ApprovedBy)
