@@ -11,6 +11,9 @@ import (
 
 // encodeAnswer writes a token, or what there is to say instead of one, at now.
 func encodeAnswer(t credential.Token, err error, now time.Time) []byte {
+	if err == nil && (t.Type == credential.TypeDPoP || !t.Key.IsZero()) {
+		err = credential.OnlyBridge(t.Server) // the key stays here
+	}
 	if err != nil {
 		return line(wireAnswer{Version: version, Error: newWireError(err)})
 	}

@@ -90,6 +90,17 @@ func TestTokensKeepTheirSpans(t *testing.T) {
 	}
 }
 
+// A token that is bound to a key is worth nothing without it, and the key does not cross.
+func TestBoundTokensDoNotCross(t *testing.T) {
+	for _, bound := range []credential.Token{
+		{Access: credential.NewSecret("abc"), Type: credential.TypeDPoP, Server: server}, {Access: credential.NewSecret("abc"), Type: "Bearer", Key: credential.NewSecret("key"), Server: server},
+	} {
+		if _, err := decodeAnswer(encodeAnswer(bound, nil, time.Now()), server, time.Now()); credential.KindOf(err) != credential.KeyBound {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 func TestEveryKindOfErrorCrosses(t *testing.T) {
 	kinds := credential.Kinds()
 	if len(kinds) < 10 {

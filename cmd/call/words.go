@@ -100,7 +100,10 @@ func (l Login) Hint(err error) string {
 	}
 	e := &credential.Error{}
 	errors.As(err, &e)
-	if e.Forwarded {
+	switch {
+	case e.Forwarded && e.Kind == credential.KeyBound:
+		text = "such tokens do not cross a forward; sign in on this machine: mcp-credential login URL"
+	case e.Forwarded:
 		l, text = Login{Verb: l.Verb}, overForward(e.Kind, text)
 	}
 	wait := "in a moment"

@@ -76,6 +76,12 @@ func TestHintHasTheFlagsOfASignIn(t *testing.T) {
 		{Login{}, credential.Fail(credential.Network, "away", nil), "try again in a moment"},
 		{Login{Device: true, NoBrowser: true, Tenant: "t"}, credential.Fail(credential.NoSignIn, "nobody", nil), "sign in with: mcp-credential login URL --tenant t --device"},
 		{Login{More: "--log-file"}, credential.Fail(credential.Network, "away", nil), "try again in a moment; --log-file tells more"},
+		{Login{Home: "/h", NoBrowser: true}, &credential.Error{Kind: credential.SignInDead, Server: "https://h/mcp", Account: "work", Forwarded: true},
+			"on the machine at the other end of the forward: sign in again with: mcp-credential login https://h/mcp --account work"},
+		{Login{}, &credential.Error{Kind: credential.Prompting, Forwarded: true}, "finish it in the browser there"},
+		{Login{}, &credential.Error{Kind: credential.NotApproved, Forwarded: true}, ""},
+		{Login{NoBrowser: true}, &credential.Error{Kind: credential.KeyBound, Server: "https://h/mcp", Forwarded: true},
+			"such tokens do not cross a forward; sign in on this machine: mcp-credential login https://h/mcp --no-browser"},
 		{Login{}, credential.Fail(credential.KeychainMissing, "none", nil), "choose one with MCPCRED_STORE: " + Docs + "keychains.md"},
 	} {
 		if got := c.l.Hint(c.err); got != c.want {
