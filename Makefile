@@ -100,7 +100,7 @@ cross: ## the programs for every platform, in dist/
 bench: build ## whole processes against an empty Go program
 	@$(GO) run ./scripts/bench -bin bin -runs $(RUNS) -strict
 
-fuzz: ## every fuzzer for $(FUZZTIME)
+fuzz: ## every fuzzer for $(FUZZTIME), one on each processor at a time
 	@sh scripts/fuzz.sh $(FUZZTIME)
 
 torture: build ## kills, faults and races for $(TORTURE) each; needs what integration needs, and a C compiler

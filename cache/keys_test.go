@@ -173,3 +173,23 @@ func TestEntry(t *testing.T) {
 		}
 	}
 }
+
+// A hot key is what we stored, or none: other programs of the user can write there too.
+func FuzzEntry(f *testing.F) {
+	f.Add(entry{until: time.Unix(1_700_000_000, 0), key: make([]byte, keySize)}.encode())
+	for _, seed := range [][]byte{{}, make([]byte, 8), make([]byte, 9), bytes.Repeat([]byte{0xff}, 40)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e := decodeEntry(data)
+		if len(data) <= 8 && e.live(time.Time{}) {
+			t.Fatalf("%x is a key", data)
+		}
+		if len(data) > 8 && !bytes.Equal(e.encode(), data) {
+			t.Fatalf("%x became %x", data, e.encode())
+		}
+		if next, changed := e.extend([]byte("k"), time.Unix(1_700_000_000, 0), time.Hour); changed && next.until.After(time.Unix(1_700_000_000, 0).Add(time.Hour+time.Second)) {
+			t.Fatalf("%x is extended to %v", data, next.until)
+		}
+	})
+}

@@ -137,7 +137,7 @@ func edit(text, next []byte, earlier []Edit) Edit {
 // reports false where an edit is not to be found, or more than once.
 func Undo(text, before []byte, edits []Edit) ([]byte, bool) {
 	for _, e := range slices.Backward(edits) {
-		if e.New == "" || e.Offset < 0 || e.Len < 0 || e.Offset+e.Len > len(before) || bytes.Count(text, []byte(e.New)) != 1 {
+		if e.New == "" || e.Offset < 0 || e.Len < 0 || e.Offset > len(before) || e.Len > len(before)-e.Offset || bytes.Count(text, []byte(e.New)) != 1 {
 			return nil, false
 		}
 		text = bytes.Replace(text, []byte(e.New), before[e.Offset:e.Offset+e.Len], 1)

@@ -16,7 +16,12 @@ import (
 
 func book(t *testing.T) Records {
 	t.Helper()
-	dir, err := home.Find(filepath.Join(t.TempDir(), "a [odd] home"), os.Getenv)
+	return bookIn(t, t.TempDir())
+}
+
+func bookIn(t *testing.T, parent string) Records {
+	t.Helper()
+	dir, err := home.Find(filepath.Join(parent, "a [odd] home"), os.Getenv)
 	if err != nil {
 		t.Fatal(err)
 	}

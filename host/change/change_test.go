@@ -130,3 +130,29 @@ func TestWrite(t *testing.T) {
 		t.Errorf("a broken record: %v", err)
 	}
 }
+
+// The record of writes is what we wrote, or an error that names it: then nothing is undone.
+func FuzzLog(f *testing.F) {
+	for _, seed := range []string{`[{"path":"p","after":"00","edits":[{"Offset":0,"Len":1,"New":"x"}]}]`, `[]`, `null`, `{}`, `[{"path":1}]`, ``, `[{"edits":[{"Offset":-1,"Len":99}]}]`,
+		`[{"edits":[{"Offset":9223372036854775807,"Len":1,"New":"text"}]}]`} {
+		f.Add([]byte(seed), []byte("text"))
+	}
+	f.Fuzz(func(t *testing.T, record, text []byte) {
+		l := Log{Path: filepath.Join(t.TempDir(), "log")}
+		if err := os.WriteFile(l.Path, record, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		all, err := l.read()
+		if err != nil {
+			if !strings.Contains(err.Error(), l.Path) {
+				t.Fatal(err)
+			}
+			return
+		}
+		for _, w := range all {
+			if out, ok := host.Undo(text, nil, w.Edits); ok && len(w.Edits) == 0 && !bytes.Equal(out, text) {
+				t.Fatalf("%q became %q without an edit", text, out)
+			}
+		}
+	})
+}
