@@ -125,7 +125,7 @@ func TestForbidden(t *testing.T) {
 }
 
 // No request carries a token past its time, and inside the window a new one is looked for while the old one serves.
-func TestExpiryAndWindow(t *testing.T) {
+func TestExpiryAndWindowCopilotSDK2492(t *testing.T) {
 	var serial atomic.Int32
 	const life = 200 * time.Second
 	at := testsupport.NewClock() // it goes on between two calls only

@@ -196,3 +196,31 @@ func TestLockThatCannotBeOpened(t *testing.T) {
 		}
 	}
 }
+
+// The lock file stays when its holder has gone: had it been removed, one process could lock the old file and another a new one.
+func TestLockFileStaysMCPRemote320(t *testing.T) {
+	path := lockPath(t)
+	held, err := Lock(within(t, patience), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := held.Release(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := hold(t, path)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	held, err = Lock(within(t, patience), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Release()
+	if last, err := os.Stat(path); err != nil || !os.SameFile(first, last) {
+		t.Errorf("the lock file is another one, error %v", err)
+	}
+}

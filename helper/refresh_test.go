@@ -61,7 +61,7 @@ func TestKeychainThatRefusesLosesNothing(t *testing.T) {
 	r.wantNothingParked()
 }
 
-func TestInvalidGrantRereadsTheKeychain(t *testing.T) {
+func TestInvalidGrantRereadsTheKeychainGeminiCLI29048(t *testing.T) {
 	r := newRig(t)
 	r.login(Login{})
 	r.now = r.now.Add(2 * time.Hour)

@@ -74,21 +74,51 @@ func TestGitRequests(t *testing.T) {
 	}
 }
 
-func TestGitRefuses(t *testing.T) {
-	const begin = "protocol=https\nhost=h\n"
-	cases := map[string]credential.Kind{
-		// CVE-2020-11008: a request without a host or a protocol must not match anything.
+// begin is a request for a server that could be known.
+const begin = "protocol=https\nhost=h\n"
+
+func refuses(t *testing.T, cases map[string]credential.Kind) {
+	t.Helper()
+	for in, want := range cases {
+		req, err := Decode(strings.NewReader(in), "git")
+		if err == nil || credential.KindOf(err) != want {
+			t.Errorf("%.60q: %v of kind %d, want kind %d", in, err, credential.KindOf(err), want)
+		}
+		if req.Format != "git" {
+			t.Errorf("%.60q: the format is lost on the way", in)
+		}
+	}
+}
+
+// A request without a host or a protocol must not match anything.
+func TestGitRefusesCVE202011008(t *testing.T) {
+	refuses(t, map[string]credential.Kind{
 		"protocol=https\n": credential.BadInput, "protocol=https\nhost=\n": credential.BadInput, "host=h\n": credential.BadInput,
 		"protocol=\nhost=h\n": credential.BadInput, "\n": credential.BadInput, "url=https:///x\n": credential.BadInput,
 		"url=h/mcp\n": credential.BadInput, "url=://h\n": credential.BadInput,
-		// CVE-2024-50338, CVE-2024-52006: a CR is no line's end and no part of a value.
+	})
+}
+
+// A CR is no line's end and no part of a value.
+func TestGitRefusesCVE202450338(t *testing.T) {
+	refuses(t, map[string]credential.Kind{
 		begin + "username=a\rprotocol=x\n": credential.BadInput, "protocol=https\nhost=h\r\n": credential.BadInput,
 		"protocol=https\r\nhost=h\n": credential.BadInput, "protocol=https\r\nhost=h\r\r\n": credential.BadInput,
 		"protocol=https\r\nhost=h\r": credential.BadInput, "protocol=https\r\nhost=h\r\nusername=a\rb\r\n\r\n": credential.BadInput,
 		begin + "ignored=\r\n": credential.BadInput, begin + "wwwauth[]=a\x00b\n": credential.BadInput, "\r\n": credential.BadInput,
-		// CVE-2020-5260: an encoded line end in a URL's user information.
+	})
+}
+
+// An encoded line end in a URL's user information.
+func TestGitRefusesCVE20205260(t *testing.T) {
+	refuses(t, map[string]credential.Kind{
 		"url=https://a%0ahost=evil@h/\n": credential.BadInput, "url=https://a:b%0d@h/\n": credential.BadInput,
 		"url=https://%zz@h/\n": credential.BadInput,
+	})
+}
+
+func TestGitRefuses(t *testing.T) {
+	cases := map[string]credential.Kind{
 		// Hosts that are more than a host.
 		"protocol=https\nhost=good/evil\n": credential.BadInput, "protocol=https\nhost=a@b\n": credential.BadInput,
 		"protocol=https\nhost=a?b\n": credential.BadInput, "protocol=https\nhost=a#b\n": credential.BadInput,
@@ -115,15 +145,7 @@ func TestGitRefuses(t *testing.T) {
 		begin + "authtype=Basic\ncredential=dTpw\n": credential.NotFound, begin + "credential=abc\n": credential.NotFound,
 		begin + "password=abc\noauth_refresh_token=\u00e9\n": credential.NotFound,
 	}
-	for in, want := range cases {
-		req, err := Decode(strings.NewReader(in), "git")
-		if err == nil || credential.KindOf(err) != want {
-			t.Errorf("%.60q: %v of kind %d, want kind %d", in, err, credential.KindOf(err), want)
-		}
-		if req.Format != "git" {
-			t.Errorf("%.60q: the format is lost on the way", in)
-		}
-	}
+	refuses(t, cases)
 }
 
 // A caller that ends its request with an empty line and keeps the pipe open is answered.
@@ -170,7 +192,7 @@ func TestGitAnswers(t *testing.T) {
 	}
 }
 
-func TestGitNeverForgesALine(t *testing.T) {
+func TestGitNeverForgesALineCVE202452006(t *testing.T) {
 	for _, user := range []string{"a\nquit=1", "a\r", "a\x00", strings.Repeat("a", 65535)} {
 		var out counter
 		if err := encodeGit(&out, Request{User: user}, goldenToken()); credential.KindOf(err) != credential.BadInput || out.writes != 0 {

@@ -122,7 +122,7 @@ func TestAnswers(t *testing.T) {
 }
 
 // A token that is not one never leaves, whatever put it there (git-credential-oauth printed what the server sent).
-func TestHostileTokensAreNotWritten(t *testing.T) {
+func TestGitCredentialOAuthHostileTokens(t *testing.T) {
 	hostile := []credential.Token{
 		{},
 		{Access: credential.NewSecret("a\nquit=1")},

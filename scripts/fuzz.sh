@@ -6,7 +6,7 @@ set -eu
 # one TIME PACKAGE NAME runs a fuzzer. Go up to 1.26 may end one that has found nothing with "context deadline exceeded" when its time is
 # up and the machine is busy (golang.org/issue/75804): such a fuzzer has run for its time, and no input was written.
 one() {
-	if out=$(go test -run '^$' -fuzz "^$3\$" -fuzztime "$1" -parallel 1 "$2" 2>&1); then
+	if out=$(go test -run '^$' -fuzz "^$3\$" -fuzztime "$1" -fuzzminimizetime 1s -parallel 1 "$2" 2>&1); then
 		note=
 	elif echo "$out" | grep -A 1 "^--- FAIL: $3 " | grep -qx ' *context deadline exceeded' && ! echo "$out" | grep -q 'Failing input written'; then
 		note=' (golang.org/issue/75804)'

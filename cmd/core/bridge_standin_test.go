@@ -17,7 +17,7 @@ import (
 
 func TestBridgeStandIn(t *testing.T) {
 	bin := programs(t)
-	t.Run("from sign-in to sign-out", func(t *testing.T) { standsIn(t, bin) })
+	t.Run("copilot-cli 2779: from sign-in to sign-out", func(t *testing.T) { standsIn(t, bin) })
 	t.Run("forgetful", func(t *testing.T) { standsInForgetful(t, bin) })
 	t.Run("in CI", func(t *testing.T) { failsInCI(t, bin) })
 }

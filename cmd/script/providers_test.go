@@ -71,7 +71,7 @@ stderr 'it belongs to the issuer http://localhost:1 and not to '$ISSUER'\n'
 `,
 	},
 	{
-		// The fake cannot be https://accounts.google.com, for which these two are built in: see TestGoogle of source/oauth.
+		// The fake cannot be https://accounts.google.com, for which these two are built in: see TestGoogleMCPRemote53 of source/oauth.
 		name:    "Google",
 		secret:  true,
 		world:   usual + "-no-registration -openid-only -offline-param access_type=offline",

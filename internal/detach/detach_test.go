@@ -123,11 +123,15 @@ func TestStart(t *testing.T) {
 	if r.Dir != home {
 		t.Errorf("directory %q, want %q", r.Dir, home)
 	}
-	if !r.Null {
-		t.Error("a standard stream is not the null device")
-	}
 	if !r.Leads {
 		t.Error("the child does not lead a session")
+	}
+}
+
+// A child has none of the streams that its parent may speak MCP on.
+func TestStreamsJumpstarter383(t *testing.T) {
+	if r := started(t, nil); !r.Null {
+		t.Error("a standard stream is not the null device")
 	}
 }
 

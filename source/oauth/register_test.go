@@ -16,7 +16,7 @@ func TestClientDocument(t *testing.T) {
 	}
 }
 
-func TestRegistration(t *testing.T) {
+func TestRegistrationToolHive3078(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer    string
 		supported []string

@@ -77,7 +77,7 @@ func TestRegisteredByHand(t *testing.T) {
 }
 
 // Google gives a refresh token only where it is asked for one in its own words.
-func TestGoogle(t *testing.T) {
+func TestGoogleMCPRemote53(t *testing.T) {
 	a := attempt{target: credential.Target{Endpoints: credential.Endpoints{Issuer: "https://accounts.google.com", Authorization: "https://accounts.google.com/o/oauth2/v2/auth"}}}
 	for _, c := range []struct {
 		params map[string]string
@@ -91,13 +91,21 @@ func TestGoogle(t *testing.T) {
 	}
 }
 
-func TestNoOfflineAccessUnlessListed(t *testing.T) {
-	s, a, p := newServer(t), newAsker(t), newPerson(t)
-	if _, err := a.Interactive(t.Context(), s.target(), p); err != nil {
-		t.Fatal(err)
-	}
-	if s.authorized.Get("scope") != "read write" || s.authorized.Has("prompt") {
-		t.Errorf("asked for %v", s.authorized)
+// A refresh token is asked for in the words of OpenID Connect where the server lists them, and only there.
+func TestOfflineAccessNotra498(t *testing.T) {
+	for _, c := range []struct {
+		listed        []string
+		scope, prompt string
+	}{{nil, "read write", ""}, {[]string{"read", "offline_access"}, "read write offline_access", "consent"}} {
+		s, a, p := newServer(t), newAsker(t), newPerson(t)
+		target := s.target()
+		target.Endpoints.Scopes = c.listed
+		if _, err := a.Interactive(t.Context(), target, p); err != nil {
+			t.Fatal(err)
+		}
+		if q := s.authorized; q.Get("scope") != c.scope || q.Get("prompt") != c.prompt {
+			t.Errorf("with %v listed: asked for %v", c.listed, q)
+		}
 	}
 }
 

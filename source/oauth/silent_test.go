@@ -58,6 +58,21 @@ func TestSilent(t *testing.T) {
 	}
 }
 
+// What a token was approved for is asked for again with every refresh, byte by byte, its query with it.
+func TestResourceHermesAgent110720(t *testing.T) {
+	for _, resource := range []string{"https://mcp.example/mcp", "https://mcp.example/mcp?team=1&x=%2F"} {
+		s, a := newServer(t), newAsker(t)
+		target := s.target()
+		target.Resource = resource
+		if _, _, err := silent(t, a, target); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.requests[0]["resource"]; len(got) != 1 || got[0] != resource {
+			t.Errorf("%s: asked for %q", resource, got)
+		}
+	}
+}
+
 func TestSilentWithoutRotation(t *testing.T) {
 	s, a := newServer(t), newAsker(t)
 	s.answer(200, `{"access_token":"at-1","expires_in":0}`)
