@@ -23,7 +23,8 @@ type Held struct{ file *os.File }
 // Lock takes the lock that the file at path stands for, and waits until ctx ends for whoever holds it; then the error
 // is of kind StillRefreshing. The kernel owns the lock (flock, LockFileEx): it excludes other processes and other
 // calls in this one alike, and is free the moment its holder ends, however that happens. The file, mode 0600, is made
-// if it is missing, with its folder, and never removed: a lock on an unlinked file excludes nobody.
+// if it is missing, with its folder. PruneLocks alone removes one, while it holds it: a lock on a file that is gone excludes nobody,
+// so whoever gets one tries again.
 func Lock(ctx context.Context, path string) (*Held, error) {
 	for pause := pollFirst; ; pause = min(pause*3/2, pollLast) {
 		held, ok, err := TryLock(path)
@@ -40,19 +41,30 @@ func Lock(ctx context.Context, path string) (*Held, error) {
 
 // TryLock is Lock without waiting: it reports whether the lock was free.
 func TryLock(path string) (*Held, bool, error) {
-	file, err := openLock(path)
-	if err != nil {
-		return nil, false, credential.Fail(credential.Internal, "cannot open a lock file", err)
-	}
-	ok, err := lock(file)
-	if err != nil {
-		err = credential.Fail(credential.Internal, "cannot lock "+path, err)
-	}
-	if !ok || err != nil {
+	for {
+		file, err := openLock(path)
+		if err != nil {
+			return nil, false, credential.Fail(credential.Internal, "cannot open a lock file", err)
+		}
+		ok, err := lock(file)
+		if err != nil {
+			err = credential.Fail(credential.Internal, "cannot lock "+path, err)
+		}
+		if ok && err == nil && at(file, path) {
+			return &Held{file: file}, true, nil
+		}
 		_ = file.Close()
-		return nil, false, err
+		if !ok || err != nil {
+			return nil, false, err
+		}
 	}
-	return &Held{file: file}, true, nil
+}
+
+// at reports whether the open file is the one at path.
+func at(file *os.File, path string) bool {
+	mine, err1 := file.Stat()
+	there, err2 := os.Stat(path)
+	return err1 == nil && err2 == nil && os.SameFile(mine, there)
 }
 
 func openLock(path string) (*os.File, error) {

@@ -197,7 +197,7 @@ func TestLockThatCannotBeOpened(t *testing.T) {
 	}
 }
 
-// The lock file stays when its holder has gone: had it been removed, one process could lock the old file and another a new one.
+// The lock file stays when its holder ends: had it removed it, one process could lock the old file and another a new one.
 func TestLockFileStaysMCPRemote320(t *testing.T) {
 	path := lockPath(t)
 	held, err := Lock(within(t, patience), path)

@@ -34,7 +34,7 @@ type Client struct {
 	// Find does discovery as a sign-in would. steps are the documents that it asked for, with the status of each.
 	Find func(ctx context.Context, url string) (found helper.Found, steps []string, err error)
 	// Lines is helper.Helper.Status.
-	Lines func(ctx context.Context) ([]helper.Line, error)
+	Lines func(ctx context.Context, url string) ([]helper.Line, error)
 	// Get returns the access token that the server gets, without asking a person.
 	Get func(ctx context.Context, url, account string) (credential.Token, error)
 	// Registered reports whether the configuration names a client for the server.
@@ -243,8 +243,8 @@ func (s *server) age(si state.SignIn, tier string) Finding {
 
 // withoutSignIn is a server that a machine identity serves, or nobody.
 func (s *server) withoutSignIn(ctx context.Context) Finding {
-	lines, _ := s.Lines(ctx)
-	i := slices.IndexFunc(lines, func(l helper.Line) bool { return l.Server == s.url && l.Identity != "" })
+	lines, _ := s.Lines(ctx, s.url)
+	i := slices.IndexFunc(lines, func(l helper.Line) bool { return l.Identity != "" })
 	if i >= 0 {
 		return ok("no person: the machine identity " + lines[i].Identity)
 	}

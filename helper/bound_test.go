@@ -49,7 +49,7 @@ func TestBoundSignIn(t *testing.T) {
 	if r.signIns != 1 {
 		t.Errorf("%d sign-ins where one serves", r.signIns)
 	}
-	lines, err := r.Status(t.Context())
+	lines, err := r.Status(t.Context(), "")
 	if err != nil || len(lines) != 1 || !lines[0].Bound {
 		t.Errorf("%+v %v", lines, err)
 	}

@@ -77,7 +77,7 @@ func TestMachineTiers(t *testing.T) {
 			if rec := r.record(); rec.Place != c.place || rec.Tier != c.tier {
 				t.Errorf("kept in %q, called %q", rec.Place, rec.Tier)
 			}
-			lines, err := r.Status(t.Context())
+			lines, err := r.Status(t.Context(), "")
 			if err != nil || len(lines) != 1 || lines[0].Keychain != c.tier || lines[0].Identity != "secret" {
 				t.Errorf("status %+v, %v", lines, err)
 			}

@@ -50,9 +50,10 @@ const (
 // reports tells what is known of a sign-in.
 type reports struct{ *Helper }
 
-// Status reports the state of every account of every known server. It asks the cache, not the keychain, and never waits.
-func (h *Helper) Status(_ context.Context) ([]Line, error) {
-	servers, err := h.Records.Servers()
+// Status reports the state of every account of a server, of every known one where url is empty. It asks the cache, not the keychain,
+// and never waits. With a URL, no record of another server is read.
+func (h *Helper) Status(_ context.Context, url string) ([]Line, error) {
+	servers, err := records{h}.servers(url)
 	lines := []Line{}
 	for _, server := range servers {
 		for _, a := range server.Accounts {
@@ -62,10 +63,25 @@ func (h *Helper) Status(_ context.Context) ([]Line, error) {
 			lines = append(lines, line)
 		}
 	}
-	for _, m := range (records{h}).machinesAt("") {
+	for _, m := range (records{h}).machinesAt(url) {
 		lines = append(lines, reports{h}.machineLine(m))
 	}
 	return lines, err
+}
+
+// servers returns the record of a server, none for an unknown one, or all where url is empty.
+func (h records) servers(url string) ([]state.Server, error) {
+	if url == "" {
+		return h.Records.Servers()
+	}
+	s, err := h.Records.Server(url)
+	switch {
+	case errors.Is(err, state.ErrNone):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return []state.Server{s}, nil
 }
 
 // machineLine reports the state of a machine identity. A token under a derived key counts as sealed: only the identity itself

@@ -29,7 +29,7 @@ func TestStatusOfASealedToken(t *testing.T) {
 		if err := r.Records.PutSignIn(si); err != nil {
 			t.Fatal(err)
 		}
-		lines, err := r.Status(t.Context())
+		lines, err := r.Status(t.Context(), "")
 		if err != nil || len(lines) != 1 || lines[0].State != c.state || !lines[0].Expiry.Equal(expiry) {
 			t.Errorf("%v, %v, want state %s until %v", lines, err, c.state, expiry)
 		}

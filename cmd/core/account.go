@@ -41,7 +41,7 @@ func (c accountCmd) Run(ctx context.Context, s streams) error {
 	if c.Label != "" {
 		return c.choose(ctx, w, url)
 	}
-	lines, err := w.helper.Status(ctx)
+	lines, err := w.helper.Status(ctx, url)
 	if err != nil {
 		return err
 	}

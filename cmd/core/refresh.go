@@ -34,7 +34,9 @@ func (c refreshCmd) Run(ctx context.Context, s streams) error {
 	ctx, cancel := wait.WithTimeout(context.WithoutCancel(ctx), 2*credential.LockWait+credential.RefreshTotal)
 	defer cancel()
 	r.Prompt = r.Prompt && w.prompt("", c.URL)
-	return w.helper.Refresh(ctx, r)
+	err = w.helper.Refresh(ctx, r)
+	helper.Pruner{Helper: w.helper}.Prune(ctx)
+	return err
 }
 
 // offerCmd is the detached sign-in that a get offers.

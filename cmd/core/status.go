@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -51,12 +50,8 @@ func (c statusCmd) Run(ctx context.Context, s streams) error {
 
 // lines are those that were asked for.
 func (c statusCmd) lines(ctx context.Context, w *wiring) ([]helper.Line, error) {
-	all, err := w.helper.Status(ctx)
-	if c.URL == "" {
-		return all, err
-	}
-	lines := slices.DeleteFunc(all, func(l helper.Line) bool { return l.Server != c.URL })
-	if len(lines) == 0 && err == nil {
+	lines, err := w.helper.Status(ctx, c.URL)
+	if c.URL != "" && len(lines) == 0 && err == nil {
 		err = &credential.Error{Kind: credential.NotFound, Server: c.URL, Text: "nobody has signed in to " + c.URL}
 	}
 	return lines, err

@@ -125,12 +125,26 @@ func judge(info fs.FileInfo, max int64) error {
 	return nil
 }
 
+// sweepMost is how many names Sweep looks at.
+const sweepMost = 256
+
 // Sweep removes from dir the temporary files of writers that were killed, where their last change is at least
-// olderThan ago. Choose it longer than any write can take. A missing dir is no error.
-func Sweep(dir string, olderThan time.Duration) error {
-	entries, err := os.ReadDir(dir)
+// olderThan ago. Choose it longer than any write can take. A missing dir is no error. In a folder with many files it looks at some of
+// them, so that a write there takes no longer; SweepAll looks at all.
+func Sweep(dir string, olderThan time.Duration) error { return sweep(dir, olderThan, sweepMost) }
+
+// SweepAll is Sweep for every file of a folder.
+func SweepAll(dir string, olderThan time.Duration) error { return sweep(dir, olderThan, -1) }
+
+func sweep(dir string, olderThan time.Duration, most int) error {
+	folder, err := os.Open(dir)
 	if err != nil {
 		return ignoreMissing(err)
+	}
+	defer folder.Close()
+	entries, err := folder.ReadDir(most)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
 	}
 	limit := time.Now().Add(-olderThan)
 	var failed error
