@@ -70,7 +70,7 @@ func (o *Oversized) endMember() {
 	case `"id"`:
 		o.hasID = true
 		if len(o.token) <= maxID && valid(o.token) {
-			o.ID = bytes.Clone(o.token)
+			o.ID = bytes.ToValidUTF8(o.token, []byte("\ufffd")) // as Parse repairs it
 		}
 	case `"method"`:
 		o.isCall = true

@@ -39,6 +39,7 @@ func FuzzOversized(f *testing.F) {
 	f.Add(`[{"id":1,"method":"x"}]`, uint8(2))
 	f.Add(`{"result":{"id":2},"id":"a"}`, uint8(4))
 	f.Add(`{"error":{"code":1},"method":"x","id":-1.5e3}`, uint8(5))
+	f.Add("{\"id\":\"\xef\",\"method\":\"\"}", uint8(1))
 	f.Fuzz(func(t *testing.T, line string, size uint8) {
 		var o Oversized
 		for piece := range slices.Chunk([]byte(line), int(size)+1) {
