@@ -17,7 +17,10 @@ import (
 	"github.com/mcp-credential/mcp-credential/state"
 )
 
-func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
+func main() {
+	call.RefuseDumps()
+	os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr))
+}
 
 func run(args []string, stdin *os.File, stdout, stderr io.Writer) int {
 	program := call.Name(args[0])

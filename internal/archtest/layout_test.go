@@ -72,7 +72,7 @@ var layout = map[string][]string{
 		"internal/loopback", "internal/microsoft", "internal/webclient", "protocol", "source", "source/entra", "source/oauth", "source/workload", "state",
 		"github.com/alecthomas/kong", "github.com/rogpeppe/go-internal/diff", "golang.org/x/term",
 	},
-	"cmd/mcp-credential-core": {"cmd/core"},
+	"cmd/mcp-credential-core": {"cmd/call", "cmd/core"},
 
 	// The workshop: tests, demo, measurements. Nothing above imports it.
 	"cmd/script":                       {},
