@@ -41,7 +41,9 @@ func gcm(key credential.Secret) (cipher.AEAD, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
-	block, err := aes.NewCipher([]byte(key.Reveal()))
+	raw := []byte(key.Reveal())
+	defer clear(raw)
+	block, err := aes.NewCipher(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +55,7 @@ func seal(key credential.Secret, n name, t credential.Token) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer clear(plain)
 	return sealBytes(key, n, plain)
 }
 
@@ -61,6 +64,7 @@ func open(key credential.Secret, n name, file []byte) (credential.Token, error) 
 	if err != nil {
 		return credential.Token{}, err
 	}
+	defer clear(plain) // the token is a copy
 	return decodeToken(plain)
 }
 
