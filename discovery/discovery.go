@@ -56,7 +56,7 @@ func (f Finder) accepted(server string) Accepted {
 }
 
 // Find asks serverURL (canonical, see credential.ParseServerURL) and its metadata. Errors are of kind Network,
-// Misconfigured, BadAnswer (nothing there belongs to a sign-in) or Hostile, and name the document at fault.
+// Misconfigured, BadAnswer (nothing there belongs to a sign-in, or a document cannot be used) or Hostile, and name the document at fault.
 func (f Finder) Find(ctx context.Context, serverURL string) (Server, error) {
 	asked, err := f.probe(ctx, serverURL)
 	if err != nil {
@@ -172,7 +172,7 @@ func (f Finder) readResource(data []byte, server string, meta *oauthex.Protected
 		return err
 	}
 	if meta.Resource == "" {
-		return credential.Fail(credential.Misconfigured, "it has no resource", nil)
+		return credential.Fail(credential.BadAnswer, "it has no resource", nil)
 	}
 	if meta.Resource != f.accepted(server).Resource && !credential.Covers(meta.Resource, server) {
 		text := "it is about another resource, " + credential.Printable(meta.Resource, 200)
@@ -182,7 +182,7 @@ func (f Finder) readResource(data []byte, server string, meta *oauthex.Protected
 		return credential.Fail(credential.Hostile, text, nil)
 	}
 	if len(meta.AuthorizationServers) == 0 {
-		return credential.Fail(credential.Misconfigured, "it names no authorization server", nil)
+		return credential.Fail(credential.BadAnswer, "it names no authorization server", nil)
 	}
 	return nil
 }

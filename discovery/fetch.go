@@ -70,7 +70,7 @@ func (f Finder) fetch(ctx context.Context, place string) ([]byte, int, error) {
 // decode reads a JSON object. The decoder's own words are left out: they may quote the document.
 func decode(data []byte, into any) error {
 	if json.Unmarshal(data, into) != nil {
-		return credential.Fail(credential.Misconfigured, "it is not JSON, or a member has the wrong type", nil)
+		return credential.Fail(credential.BadAnswer, "it is not JSON, or a member has the wrong type", nil)
 	}
 	return nil
 }

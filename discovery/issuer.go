@@ -124,7 +124,7 @@ func readMetadata(data []byte, place, server, issuer string, is func(named strin
 		return credential.Endpoints{}, credential.Fail(credential.Hostile, text, nil)
 	}
 	if m.TokenEndpoint == "" {
-		return credential.Endpoints{}, credential.Fail(credential.Misconfigured, "it has no token_endpoint", nil)
+		return credential.Endpoints{}, credential.Fail(credential.BadAnswer, "it has no token_endpoint", nil)
 	}
 	e := m.endpoints()
 	return e, checkEndpoints(e)

@@ -13,14 +13,17 @@ import (
 // Fault is something that goes wrong with a request. The first one that fits is taken, and nothing else in the World
 // happens to a request that it answers.
 type Fault struct {
-	On    string `json:"on,omitempty"`    // endpoint (see the On constants); empty: every one
-	Grant string `json:"grant,omitempty"` // token endpoint: only this grant_type
-	Times int    `json:"times,omitempty"` // how many requests it fits; 0: all of them until it is removed
+	On     string `json:"on,omitempty"`     // endpoint (see the On constants); empty: every one
+	Method string `json:"method,omitempty"` // only a request with this method
+	Grant  string `json:"grant,omitempty"`  // token endpoint: only this grant_type
+	Says   string `json:"says,omitempty"`   // only a request with this text in its body
+	Times  int    `json:"times,omitempty"`  // how many requests it fits; 0: all of them until it is removed
 
 	Status int               `json:"status,omitempty"` // answer with this status, Body and Header
 	Body   string            `json:"body,omitempty"`
 	Pad    int               `json:"pad,omitempty"` // make the body this many bytes long, with spaces
 	Header map[string]string `json:"header,omitempty"`
+	Flood  Flood             `json:"flood,omitzero"`
 
 	Delay Duration `json:"delay,omitempty"` // the request is processed, its answer held back
 	Hang  bool     `json:"hang,omitempty"`  // accepted and never answered, nor processed
@@ -80,7 +83,8 @@ func (w *World) fault(on string, r *http.Request, body []byte) (Fault, time.Time
 	w.stats.HTTP[r.Method+" "+r.URL.Path]++
 	form, _ := url.ParseQuery(string(body))
 	at := slices.IndexFunc(w.knobs.Faults, func(f Fault) bool {
-		return (f.On == "" || f.On == on) && (f.Grant == "" || f.Grant == form.Get("grant_type"))
+		return (f.On == "" || f.On == on) && (f.Method == "" || f.Method == r.Method) && (f.Grant == "" || f.Grant == form.Get("grant_type")) &&
+			bytes.Contains(body, []byte(f.Says))
 	})
 	if at < 0 {
 		return Fault{}, w.now()
@@ -106,6 +110,9 @@ func (w *World) applyFault(f Fault, rw http.ResponseWriter, r *http.Request, h h
 		panic(http.ErrAbortHandler)
 	case f.Drop == DropBefore:
 		panic(http.ErrAbortHandler)
+	case f.Status != 0 && f.Flood != Flood{}:
+		w.flood(f, rw, r)
+		return
 	case f.Status != 0:
 		h = f.answer
 	}
