@@ -202,8 +202,16 @@ func (m Machine) hotKey(context.Context) Finding {
 	_, _ = rand.Read(probe)
 	err := m.Keys.Put("doctor", probe, time.Minute)
 	defer func() { _ = m.Keys.Drop("doctor") }()
-	if back, gerr := m.Keys.Get("doctor"); err != nil || gerr != nil || !slices.Equal(back, probe) {
+	back, gerr := m.Keys.Get("doctor")
+	works := err == nil && gerr == nil && slices.Equal(back, probe)
+	switch used, most, known := cache.KeyQuota(); {
+	case !works && known && used >= most:
+		return warn(fmt.Sprintf("the kernel keyring is full: %d keys, of which the kernel allows %d; ", used, most)+without,
+			"sign out of what is not needed, or have kernel.keys.maxkeys raised (sysctl)")
+	case !works:
 		return warn("none: this system keeps no keys in memory here; "+without, "see docs/keychains.md for containers and services")
+	case known:
+		return ok(fmt.Sprintf("%s, %d of %d keys in use", tier, used, most))
 	}
 	return ok(tier)
 }
