@@ -1,5 +1,5 @@
 // Command bench measures what a warm get costs: whole processes, from start to end, against an empty Go program that was
-// built with the same flags, and against itself under conditions that must make no difference. Then what a bridge costs:
+// built with the same flags, against itself under conditions that must make no difference, and from 100 callers at once. Then what a bridge costs:
 // in a client of ours and in the Inspector, each beside the same client without it, and beside mcp-remote, where npm has
 // fetched these. Then how long a refresh has the only copy of a sign-in in memory, with each keychain that is there. Building the measured programs is left to
 // make.
@@ -73,6 +73,11 @@ func measureAll(ctx context.Context, f *getBench, b *bridgeBench, runs int, out 
 	for _, text := range f.missing {
 		fmt.Fprintln(out, text)
 	}
+	crowded, err := f.reportCrowd(ctx, runs, out)
+	if err != nil {
+		return slow, err
+	}
+	slow += crowded
 	pairs, err := b.starts()
 	if err != nil {
 		return slow, err
