@@ -31,7 +31,7 @@ func twoMachines(t *testing.T, options ...string) machines {
 	share(t)
 	m.sshd = startSSHD(t, options...)
 	l := m.laptop
-	l.env["BROWSER"], l.env["FAKEBROWSER_LOG"] = shared("fakebrowser"), l.path("tabs")
+	l.env["BROWSER"], l.env["FAKEBROWSER_LOG"], l.env["TMPDIR"] = shared("fakebrowser"), l.path("tabs"), l.home
 	l.write("passphrase", "correct horse battery staple\n")
 	l.configure(`store = "file"`, `passphrase_file = "`+l.path("passphrase")+`"`)
 	m.box.admit(m.sshd, l)
