@@ -130,7 +130,7 @@ func (d delivery) callOf(m *jsonrpc.Message, r *jsonrpc.Message, whole bool) *Ca
 	case want == nil:
 		return nil
 	case r.ID == nil || string(r.ID) == "null":
-		if !whole || r.Error == nil {
+		if !whole || len(r.Error) == 0 || r.Error[0] != '{' { // OAuth errors and those of gateways are texts
 			return nil
 		}
 		m.Raw = slices.Concat([]byte(`{"jsonrpc":"2.0","id":`), want, []byte(`,"error":`), r.Error, []byte("}"))
