@@ -88,6 +88,11 @@ func (h *Helper) get(ctx context.Context, a Ask) (credential.Token, error) {
 		return machines{h}.answer(ctx, a, m)
 	}
 	if err != nil {
+		if news, ferr := (fleets{h}).signedIn(ctx, a, err); ferr != nil {
+			return credential.Token{}, ferr
+		} else if news {
+			return h.get(ctx, a)
+		}
 		if !needsSignIn(err) || a.Quiet && credential.KindOf(err) == credential.NotFound {
 			return credential.Token{}, err
 		}
@@ -126,6 +131,9 @@ func (h *Helper) get(ctx context.Context, a Ask) (credential.Token, error) {
 	}
 	if needsSignIn(err) && (tokens{h}).overtaken(a, s) {
 		h.Trace("another sign-in has taken the place of the one that was asked")
+		return h.get(ctx, a)
+	}
+	if news, _ := (fleets{h}).signedIn(ctx, a, err); news {
 		return h.get(ctx, a)
 	}
 	if needsSignIn(err) {
@@ -187,11 +195,11 @@ func (h tokens) read(ctx context.Context, s resolved) (credential.Token, error) 
 func (h tokens) readCold(ctx context.Context, s resolved) (credential.Token, error) {
 	if s.dataKey.IsZero() {
 		h.Trace("cache: the data key is not hot; asking the keychain")
-		g, err := h.grant(ctx, s.signIn)
+		key, err := h.dataKey(ctx, s.signIn)
 		if err != nil {
 			return credential.Token{}, err
 		}
-		*s.dataKey = g.DataKey
+		*s.dataKey = key
 	}
 	t, err := h.Cache.TokenWith(*s.dataKey, s.signIn.ID, s.tokenID)
 	if err == nil && t.Valid(h.Now()) {
@@ -337,13 +345,4 @@ func unwritable(records state.Records, err error) error {
 		return err
 	}
 	return cmp.Or(records.Writable(), err)
-}
-
-// Notice returns, once, the sentence that a refresh has left for --notify.
-func (h *Helper) Notice(q credential.Query) string {
-	s, err := h.resolve(q)
-	if err != nil {
-		return ""
-	}
-	return state.Notices{Records: h.Records}.Take(s.signIn.ID)
 }

@@ -28,6 +28,7 @@ if [ "$(uname -s)" = Linux ]; then
 	need gnome-keyring-daemon gnome-keyring
 	need gdbus libglib2.0-bin
 	need secret-tool libsecret-tools
+	[ -n "$(echo /usr/lib/postgresql/*/bin/initdb | grep -v '[*]')" ] || missing="$missing postgresql" # its programs are not in PATH
 	need spin spin
 	need cc 'gcc libc6-dev'
 fi
