@@ -207,41 +207,38 @@ func (h fleets) publish(ctx context.Context, kc Keychain, id, tokenID string, t 
 	})
 }
 
-// adopt records here the sign-ins that the fleet has for a server, where the configuration names a fleet's store for it. It reports
-// whether there was one that this machine did not know.
-func (h fleets) adopt(ctx context.Context, server string) (bool, error) {
-	if h.Fleet == nil {
-		return false, nil
+// eraseCached is erase for the token that is cached here.
+func (h fleets) eraseCached(ctx context.Context, server state.Server, a state.Account) {
+	if h.of(ctx, a.SignIn, server.URL) == nil {
+		return
 	}
-	f, err := h.Fleet(ctx, server)
-	if f == nil || err != nil {
-		return false, err
+	s, err := h.resolve(credential.Query{URL: server.URL, Account: a.Label})
+	if err != nil {
+		return
 	}
-	h.Trace("fleet: looking for a sign-in")
-	items, err := f.Serving(ctx, server)
-	news := false
-	for _, item := range items {
-		if len(item.Record) == 0 {
-			continue // the sign-in is not finished
-		}
-		p, perr := readPublicHalf(item)
-		if perr != nil {
-			err = errors.Join(err, perr)
-			continue
-		}
-		was, aerr := h.adoptOne(ctx, f, server, p)
-		news, err = news || was, errors.Join(err, aerr)
+	if t, err := tokens(h).read(ctx, s); err == nil {
+		h.erase(ctx, s, t)
 	}
-	return news, err
 }
 
-// signedIn is adopt for a get that err ends otherwise, because only a person can help. git asks every helper about every host, and is
-// answered from what is known here.
-func (h fleets) signedIn(ctx context.Context, a Ask, err error) (bool, error) {
-	if !needsSignIn(err) || a.Quiet || a.Query.OriginOf || a.Query.Below || credential.KindOf(err) == credential.StepUp {
-		return false, nil
+// erase takes a refused token out of what the fleet has, unless another machine has replaced it there: the next refresh of any machine
+// brings another one.
+func (h fleets) erase(ctx context.Context, s resolved, refused credential.Token) {
+	f := h.of(ctx, s.signIn.ID, s.server.URL)
+	if f == nil {
+		return
 	}
-	return h.adopt(ctx, a.Query.URL)
+	err := f.Update(ctx, s.signIn.ID, func(old credential.Shared, _ func() error) credential.Shared {
+		all := readTokens(old)
+		if all[s.tokenID].Access != "" && credential.NewSecret(all[s.tokenID].Access).Equal(refused.Access) {
+			delete(all, s.tokenID)
+			old.Tokens, _ = json.Marshal(all)
+		}
+		return old
+	})
+	if err != nil && !errors.Is(err, credential.ErrNoItem) {
+		h.Warn("the token is erased here, and other machines of the fleet keep it: " + err.Error())
+	}
 }
 
 // of returns the store of a sign-in that a fleet shares; nil for any other.
@@ -281,56 +278,5 @@ func (h fleets) republish(ctx context.Context, id, server string) {
 	}
 	if err := h.publish(ctx, f, id, "", credential.Token{}); err != nil {
 		h.Trace("fleet: other machines are not told: " + err.Error())
-	}
-}
-
-// adoptOne records one sign-in, where it is another one than the record says: one that was made since.
-func (h fleets) adoptOne(ctx context.Context, f Fleet, server string, p publicHalf) (news bool, err error) {
-	i := slices.IndexFunc(p.Servers, func(s state.Server) bool { return s.URL == server })
-	if i < 0 || len(p.Servers[i].Accounts) == 0 {
-		return false, nil
-	}
-	var replaced []string
-	err = h.locked(ctx, p.SignIn.ID, credential.LockShort, func() error {
-		have, err := h.Records.SignIn(p.SignIn.ID)
-		if err != nil && !errors.Is(err, state.ErrNone) {
-			return err
-		}
-		known, serr := h.Records.Server(server)
-		same := err == nil && have.Created.Equal(p.SignIn.Created) && !have.RefreshExpires.Before(p.SignIn.RefreshExpires)
-		if same && serr == nil && slices.ContainsFunc(known.Accounts, p.Servers[i].Accounts[0].Same) {
-			return nil
-		}
-		news = true
-		si := p.SignIn
-		si.Keychain, si.Tier, si.Expiry = f.Store(), f.Tier(), time.Time{}
-		if !same {
-			if err := h.Records.PutSignIn(si); err != nil {
-				return err
-			}
-		}
-		for _, a := range p.Servers[i].Accounts {
-			gone, err := approvals(h).approve(ctx, p.Servers[i], a, credential.LockShort)
-			if replaced = append(replaced, gone...); err != nil {
-				return err
-			}
-		}
-		h.Trace("fleet: another machine has signed in to " + server)
-		return nil
-	})
-	for _, id := range replaced {
-		h.forget(id)
-	}
-	return news, err
-}
-
-// forget removes from this machine a sign-in of the fleet whose place another one has taken, and nothing from the fleet.
-func (h fleets) forget(id string) {
-	users, err := h.Records.Serves(id)
-	if si, serr := h.Records.SignIn(id); err != nil || serr != nil || len(users) > 0 || si.Keychain == "" {
-		return
-	}
-	if err := errors.Join(h.Cache.Forget(id), h.Records.DropSignIn(id)); err != nil {
-		h.Warn("the replaced sign-in could not be removed: " + err.Error())
 	}
 }

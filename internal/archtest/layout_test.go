@@ -80,6 +80,7 @@ var layout = map[string][]string{
 	"docs":                             {},
 	"integration":                      {},
 	"integration/clients":              {"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy", "github.com/Azure/azure-sdk-for-go/sdk/azidentity", "github.com/docker/docker-credential-helpers/client", "github.com/docker/docker-credential-helpers/credentials", "k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd"},
+	"integration/fleet":                {},
 	"integration/hosts":                {},
 	"integration/release":              {},
 	"integration/windows":              {},

@@ -1,0 +1,182 @@
+//go:build integration && linux
+
+package fleet
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
+)
+
+// TestLife has one machine sign in and others use that, with nothing but their configuration; then one signs out for all.
+func TestLife(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	a, b, c := f.machine(), f.machine(), f.machine()
+	if r := b.get(); r.code != 3 {
+		t.Fatalf("nobody has signed in: %v", r)
+	}
+	a.must("login", f.world.ServerURL())
+	token := a.must("get", f.world.ServerURL())
+	for _, m := range []*machine{b, c} {
+		if r := m.get(); r.stdout != token {
+			t.Fatalf("another machine gets another token: %v", r)
+		}
+	}
+	if s := f.world.Stats(); s.Token["refresh_token"] != 0 || s.Authorizations != 1 {
+		t.Errorf("requests %v, %d authorizations", s.Token, s.Authorizations)
+	}
+	if r := b.run("login", f.world.ServerURL()); r.code != 0 || !strings.Contains(r.stderr, "already signed in") {
+		t.Errorf("a second sign-in: %v", r)
+	}
+	// A server refuses the token: one machine replaces it, the others get that one.
+	next := f.another(b)
+	if next == token || f.world.Stats().TokenOK["refresh_token"] != 1 {
+		t.Fatalf("requests %v", f.world.Stats().Token)
+	}
+	if got := f.another(c); got != next || f.world.Stats().TokenOK["refresh_token"] != 1 {
+		t.Errorf("requests %v", f.world.Stats().Token)
+	}
+	f.secretsAreSealed(a, b, c)
+	// Signing in again, with another grant: everybody has it at the next refresh.
+	c.must("login", "--force", f.world.ServerURL())
+	if got := f.another(a); !f.accepts(got) || f.world.Stats().Reuse != 0 {
+		t.Error("the new sign-in does not reach the others")
+	}
+	b.must("logout", f.world.ServerURL())
+	a.must("erase", f.world.ServerURL())
+	if r := a.get(); r.code != 3 {
+		t.Errorf("after the sign-out: %v", r)
+	}
+	c.must("login", f.world.ServerURL())
+	for _, m := range []*machine{a, b} {
+		if r := m.get(); r.code != 0 || !f.accepts(r.stdout) {
+			t.Errorf("after a new sign-in: %v", r)
+		}
+	}
+}
+
+// another is the token that a machine gets after its own has been refused.
+func (f *fleet) another(m *machine) string {
+	f.t.Helper()
+	m.must("erase", f.world.ServerURL())
+	return m.must("get", "--prompt", "never", f.world.ServerURL())
+}
+
+// secretsAreSealed looks for refresh tokens, access tokens, the password and the key where they must not be.
+func (f *fleet) secretsAreSealed(machines ...*machine) {
+	f.t.Helper()
+	key, err := os.ReadFile(f.key)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	secrets := append(f.world.Secrets(), strings.TrimSpace(string(key)), "for-a-test")
+	places := map[string]string{"the table": f.db.SQL("fleet", "select *, encode(sealed_grant, 'escape'), encode(sealed_tokens, 'escape') from mcp_credential_signins"), "the log": f.db.Log()}
+	for _, m := range machines {
+		_ = filepath.WalkDir(filepath.Join(m.home, ".mcp-credential"), func(path string, d os.DirEntry, _ error) error {
+			if data, err := os.ReadFile(path); err == nil {
+				places[path] = string(data)
+			}
+			return nil
+		})
+	}
+	for place, text := range places {
+		for _, s := range secrets {
+			if strings.Contains(text, s) {
+				f.t.Errorf("%s holds a secret", place)
+			}
+		}
+	}
+}
+
+// TestRace has ten machines ask fifty times each at one expiry.
+func TestRace(t *testing.T) {
+	const machines, gets = 10, 50
+	f := newFleet(t, func(o *fakeworld.Options) { o.AccessTTL = 20 * time.Second })
+	all := []*machine{f.machine()}
+	all[0].must("login", f.world.ServerURL())
+	for range machines - 1 {
+		all = append(all, f.machine())
+	}
+	for _, m := range all {
+		if r := m.get(); r.code != 0 {
+			t.Fatal(r)
+		}
+	}
+	f.world.Set(func(b *fakeworld.Behaviour) { b.Token = map[string]any{"expires_in": 3600} })
+	f.world.ResetStats()
+	<-time.After(20 * time.Second)
+	var work sync.WaitGroup
+	var mu sync.Mutex
+	tokens, failed, slowest := map[string]int{}, 0, time.Duration(0)
+	for _, m := range all {
+		for range gets {
+			work.Go(func() {
+				r := m.get("--wait", "60s")
+				mu.Lock()
+				defer mu.Unlock()
+				slowest = max(slowest, r.took)
+				if r.code != 0 {
+					if failed++; failed < 5 {
+						t.Error(r)
+					}
+					return
+				}
+				tokens[r.stdout]++
+			})
+		}
+	}
+	work.Wait()
+	s := f.world.Stats()
+	t.Logf("%d machines, %d gets each: %d token requests, %d tokens, %d failures, the slowest took %v", machines, gets, s.Token["refresh_token"], len(tokens), failed, slowest)
+	if s.Token["refresh_token"] != 1 || len(tokens) != 1 || failed > 0 || s.Reuse > 0 {
+		t.Errorf("token requests %v, reuse %d", s.Token, s.Reuse)
+	}
+}
+
+// TestDatabaseAway has cached tokens serve while the database is away, then exit 4 within the deadline, and all of it end by itself.
+func TestDatabaseAway(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"killed", "partitioned"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t)
+			a, b := f.machine(), f.machine()
+			a.must("login", f.world.ServerURL())
+			token := b.must("get", "--prompt", "never", f.world.ServerURL())
+			away, back := f.db.Kill, f.db.Start
+			if how == "partitioned" { // packets arrive, nobody answers
+				away, back = func() { f.db.Signal(syscall.SIGSTOP) }, func() { f.db.Signal(syscall.SIGCONT) }
+			}
+			away()
+			if r := b.get(); r.stdout != token {
+				t.Errorf("a cached token: %v", r)
+			}
+			b.must("erase", f.world.ServerURL())
+			for _, m := range []*machine{b, f.machine()} {
+				if r := m.get("--wait", "8s"); r.code != 4 || r.took > 12*time.Second || strings.Contains(r.stderr, "for-a-test") {
+					t.Errorf("without a database: %v", r)
+				} else {
+					t.Logf("exit 4 after %v: %s", r.took, r.stderr)
+				}
+			}
+			back()
+			r := b.get()
+			for end := time.Now().Add(time.Minute); r.code == 4 && time.Now().Before(end); {
+				r = b.get()
+			}
+			if r.code != 0 || !f.accepts(r.stdout) {
+				t.Errorf("with the database back: %v", r)
+			}
+			if s := f.world.Stats(); s.Reuse > 0 {
+				t.Errorf("reuse %d", s.Reuse)
+			}
+		})
+	}
+}
