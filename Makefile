@@ -104,7 +104,7 @@ fuzz: ## every fuzzer for $(FUZZTIME), one on each processor at a time
 	@sh scripts/fuzz.sh $(FUZZTIME)
 
 torture: build ## kills, faults and races for $(TORTURE) each; needs what integration needs, and a C compiler
-	TORTURE=$(TORTURE) $(GO) test -count 1 -v -tags integration -timeout 3h -parallel 3 -run '^TestTorture' ./integration
+	TORTURE=$(TORTURE) $(GO) test -count 1 -v -tags integration -timeout 3h -parallel 3 -run '^TestTorture' ./integration ./integration/fleet
 	TORTURE=$(TORTURE) INTEGRATION_RACE=1 $(GO) test -count 1 -v -tags integration -timeout 3h -run '^TestRacing' ./integration
 
 model: ## spin on the model of the refresh, and on each mistake in it

@@ -228,6 +228,8 @@ func (h fleets) erase(ctx context.Context, s resolved, refused credential.Token)
 	if f == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, credential.LockShort)
+	defer cancel()
 	err := f.Update(ctx, s.signIn.ID, func(old credential.Shared, _ func() error) credential.Shared {
 		all := readTokens(old)
 		if all[s.tokenID].Access != "" && credential.NewSecret(all[s.tokenID].Access).Equal(refused.Access) {

@@ -127,7 +127,9 @@ func (u *update) begin(ctx context.Context, c *connection, old row) error {
 	if errors.Is(err, errBegun) || err == nil && (r.generation != old.generation || r.spender != u.me) {
 		err = credential.Fail(credential.StillRefreshing, "another machine of the fleet has just refreshed", nil)
 	}
-	u.begun = err == nil
+	if u.begun = err == nil; u.begun {
+		u.store.o.Trace("fleet: this machine has begun")
+	}
 	return explain(err)
 }
 
@@ -140,6 +142,7 @@ func (u *update) write(ctx context.Context, c *connection, old, next row) error 
 			return err
 		}
 	}
+	u.store.o.Trace("fleet: written, not committed")
 	return c.commit(ctx)
 }
 

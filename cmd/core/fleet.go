@@ -67,7 +67,7 @@ type fleets struct{ *wiring }
 
 // store is the table that a fleet shares. Nothing is opened yet.
 func (w fleets) store() *postgres.Store {
-	return postgres.Open(postgres.Options{Dir: w.dir.Path, URLFile: w.config.PostgresURL, KeyFile: w.config.FleetKey, Trace: w.trace})
+	return postgres.Open(postgres.Options{Dir: w.dir.Path, URLFile: w.config.PostgresURL, KeyFile: w.config.FleetKey, Trace: func(text string) { w.helper.Trace(text) }})
 }
 
 // of is helper.Helper.Fleet.

@@ -33,8 +33,12 @@ func run(m *testing.M) (int, error) {
 	programs = dir
 	compile := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "../../cmd/...", "../../internal/fakeworld/cmd/fakeworld")
 	compile.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := compile.CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("%w\n%s", err, out)
+	faulty := exec.Command("go", "build", "-tags", "faults", "-o", filepath.Join(dir, "faulty")+string(filepath.Separator), "../../cmd/mcp-credential-core")
+	faulty.Env = compile.Env
+	for _, c := range []*exec.Cmd{compile, faulty} {
+		if out, err := c.CombinedOutput(); err != nil {
+			return 1, fmt.Errorf("%w\n%s", err, out)
+		}
 	}
 	if err := os.Symlink("fakeworld", bin("fakebrowser")); err != nil {
 		return 1, err
