@@ -44,86 +44,116 @@ const hours = 3
 // count is what a database sees in some hours.
 type count struct{ connections, requests, second, once int }
 
-// simulate has machines whose agents ask about once a minute share tokens of an hour. reading and refresh are how long a
-// connection lasts that reads the row, and one that refreshes. spread: machines come to the refresh window one after the other, as helper has it.
+// simulated is a machine that shares tokens of an hour with others, as times since the beginning: when its token is due, when it is asked
+// next, and when the connection ends that it has open.
+type simulated struct{ due, asks, ends time.Duration }
+
+// simulation is machines whose agents ask about once a minute. reading and refresh are how long a connection lasts that reads the row,
+// and one that refreshes. spread: machines come to the refresh window one after the other, as helper has it.
+type simulation struct {
+	count
+	machines         []simulated
+	reading, refresh time.Duration
+	spread           bool
+
+	due, expiry time.Duration // of the token in the row
+	refreshed   time.Duration // when the refresh ends that is under way; negative: none is
+	behind      int           // machines that have the token before
+	now         time.Duration
+}
+
+const tick = 20 * time.Millisecond
+
 func simulate(machines int, reading, refresh time.Duration, spread bool) count {
-	const tick = 20 * time.Millisecond
-	type machine struct{ due, expiry, asks, ends time.Duration }
-	all := make([]machine, machines)
-	window := func(now time.Duration) (due, expiry time.Duration) {
-		zero := time.Unix(0, 0)
-		at := credential.RefreshWindow(zero.Add(now), zero.Add(now+time.Hour), rand.Float64())
-		return at.Sub(zero), now + time.Hour
+	s := &simulation{machines: make([]simulated, machines), reading: reading, refresh: refresh, spread: spread, refreshed: -1}
+	s.renew()
+	for i := range s.machines {
+		s.adopt(&s.machines[i])
 	}
-	var c count
-	due, expiry := window(0)
-	adopt := func(m *machine) {
-		m.due, m.expiry = due, expiry
-		if spread {
-			m.due += time.Duration(rand.Float64() * float64(m.expiry-m.due) / 2)
-		}
-	}
-	for i := range all {
-		adopt(&all[i])
-	}
-	behind := 0                    // machines that have the token before; while there is none, nobody has anything to do before the first is due
-	refreshed := time.Duration(-1) // when the refresh that is under way ends
 	perSecond := map[time.Duration]int{}
-	for now := time.Duration(0); c.requests < hours || behind > 0 || refreshed >= 0; now += tick {
-		if refreshed >= 0 && now >= refreshed {
-			due, expiry = window(now)
-			refreshed, behind = -1, machines
+	for ; s.requests < hours || s.behind > 0 || s.refreshed >= 0; s.now += tick {
+		if s.refreshed >= 0 && s.now >= s.refreshed {
+			s.renew()
+			s.refreshed, s.behind = -1, machines
 		}
-		if refreshed < 0 && behind == 0 {
-			first := all[0].due
-			for _, m := range all {
-				first = min(first, m.due)
-			}
-			if now < first {
-				now = first
-				for i := range all {
-					all[i].asks = now + time.Duration(rand.ExpFloat64()*float64(time.Minute))
-				}
-			}
-		}
-		open := 0
-		for i := range all {
-			m := &all[i]
-			if now < m.ends {
+		s.skip()
+		open, before := 0, s.connections
+		for i := range s.machines {
+			if s.step(&s.machines[i]) {
 				open++
-				continue
-			}
-			if m.ends > 0 {
-				m.ends = 0
-				adopt(m)
-				behind--
-			}
-			if now < m.asks {
-				continue
-			}
-			m.asks = now + time.Duration(rand.ExpFloat64()*float64(time.Minute))
-			if now < m.due {
-				continue
-			}
-			c.connections++
-			perSecond[now.Truncate(time.Second)]++
-			open++
-			switch {
-			case now < due: // another machine has refreshed
-				m.ends = now + reading
-			case refreshed < 0:
-				c.connections, c.requests = c.connections+1, c.requests+1
-				refreshed = now + refresh
-				m.ends = refreshed
-			default: // it waits for the row
-				c.connections++
-				m.ends = refreshed + reading
 			}
 		}
-		c.once = max(c.once, open)
+		s.once = max(s.once, open)
+		perSecond[s.now.Truncate(time.Second)] += s.connections - before
 	}
 	for _, n := range perSecond {
-		c.second = max(c.second, n)
+		s.second = max(s.second, n)
 	}
-	return c
+	return s.count
+}
+
+// renew puts a new token into the row.
+func (s *simulation) renew() {
+	zero := time.Unix(0, 0)
+	s.expiry = s.now + time.Hour
+	s.due = credential.RefreshWindow(zero.Add(s.now), zero.Add(s.expiry), rand.Float64()).Sub(zero)
+}
+
+// adopt gives a machine the token of the row.
+func (s *simulation) adopt(m *simulated) {
+	m.due = s.due
+	if s.spread {
+		m.due += time.Duration(rand.Float64() * float64(s.expiry-s.due) / 2)
+	}
+}
+
+// skip goes on to when the first machine is due, while none has anything to do before.
+func (s *simulation) skip() {
+	if s.refreshed >= 0 || s.behind > 0 {
+		return
+	}
+	first := s.machines[0].due
+	for _, m := range s.machines {
+		first = min(first, m.due)
+	}
+	if s.now >= first {
+		return
+	}
+	s.now = first
+	for i := range s.machines {
+		s.machines[i].asks = s.now + pause()
+	}
+}
+
+func pause() time.Duration { return time.Duration(rand.ExpFloat64() * float64(time.Minute)) }
+
+// step has a machine do what is due now, and reports whether it has a connection open.
+func (s *simulation) step(m *simulated) bool {
+	if s.now < m.ends {
+		return true
+	}
+	if m.ends > 0 {
+		m.ends = 0
+		s.adopt(m)
+		s.behind--
+	}
+	if s.now < m.asks {
+		return false
+	}
+	if m.asks = s.now + pause(); s.now < m.due {
+		return false
+	}
+	s.connections++
+	switch {
+	case s.now < s.due: // another machine has refreshed
+		m.ends = s.now + s.reading
+	case s.refreshed < 0:
+		s.connections, s.requests = s.connections+1, s.requests+1
+		s.refreshed = s.now + s.refresh
+		m.ends = s.refreshed
+	default: // it waits for the row
+		s.connections++
+		m.ends = s.refreshed + s.reading
+	}
+	return true
 }
