@@ -180,3 +180,72 @@ func TestDatabaseAway(t *testing.T) {
 		})
 	}
 }
+
+// TestRoles has a machine whose database role may only get: it refreshes, and neither signs in nor out.
+func TestRoles(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	manual, err := os.ReadFile("../../docs/fleet.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, statements, found := strings.Cut(string(manual), "```sql\n")
+	if statements, _, _ = strings.Cut(statements, "```"); !found {
+		t.Fatal("docs/fleet.md has no statements")
+	}
+	f.db.SQL("fleet", statements+"; alter role fleet_signin password 'for-a-test'; alter role fleet_get password 'for-a-test'")
+	a, b := f.machine(), f.machine()
+	a.configure(f.db.URL("fleet_signin", "fleet", ""))
+	b.configure(f.db.URL("fleet_get", "fleet", ""))
+	if r := b.run("login", f.world.ServerURL()); r.code != 5 || f.world.Stats().Authorizations != 0 {
+		t.Errorf("a sign-in where one may only get: %v", r)
+	}
+	a.must("login", f.world.ServerURL())
+	a.must("erase", f.world.ServerURL())
+	token := b.must("get", "--prompt", "never", f.world.ServerURL())
+	if s := f.world.Stats(); s.TokenOK["refresh_token"] != 1 || a.get().stdout != token {
+		t.Errorf("requests %v", s.Token)
+	}
+	if r := b.run("logout", f.world.ServerURL()); r.code != 5 || f.world.Stats().Revocations != 0 {
+		t.Errorf("a sign-out where one may only get: %v", r)
+	}
+	if r := b.run("login", "--force", f.world.ServerURL()); r.code != 5 {
+		t.Errorf("a forced sign-in where one may only get: %v", r)
+	}
+	if r := a.get(); r.stdout != token {
+		t.Errorf("the sign-in is gone: %v", r)
+	}
+	a.must("logout", f.world.ServerURL())
+}
+
+// TestRotation gives the fleet another key while its machines go on.
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t)
+	a, b := f.machine(), f.machine()
+	a.must("login", f.world.ServerURL())
+	b.must("get", "--prompt", "never", f.world.ServerURL())
+	if r := a.run("fleet", "key", f.key); r.code != 2 {
+		t.Errorf("a key file is written over: %v", r)
+	}
+	a.must("fleet", "key", "--add", f.key)
+	if r := a.run("fleet", "rotate"); r.code != 0 || !strings.Contains(r.stderr, "newest key: 1") {
+		t.Errorf("rotate: %v", r)
+	}
+	if r := a.run("fleet", "rotate"); r.code != 0 || !strings.Contains(r.stderr, "newest key: 0") {
+		t.Errorf("rotate: %v", r)
+	}
+	a.must("fleet", "key", "--drop-old", f.key)
+	for _, m := range []*machine{a, b, f.machine()} {
+		if r := m.get(); !f.accepts(r.stdout) {
+			t.Errorf("after the rotation: %v", r)
+		}
+		m.must("erase", f.world.ServerURL())
+		if r := m.get(); !f.accepts(r.stdout) {
+			t.Errorf("a refresh after the rotation: %v", r)
+		}
+	}
+	if s := f.world.Stats(); s.Reuse != 0 {
+		t.Errorf("reuse %d", s.Reuse)
+	}
+}
