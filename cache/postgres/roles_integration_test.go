@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -124,12 +123,12 @@ func TestDatabaseAway(t *testing.T) {
 	f.set("id", "old")
 	m := f.machine()
 
-	db.Signal(syscall.SIGSTOP) // the connection is taken, nobody answers
+	db.Freeze() // the connection is taken, nobody answers
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	_, err := m.Get(ctx, "id")
 	cancel()
 	wantKind(t, err, credential.Network)
-	db.Signal(syscall.SIGCONT)
+	db.Thaw()
 
 	err = m.Update(t.Context(), "id", func(old credential.Shared, begin func() error) credential.Shared {
 		if err := begin(); err != nil {

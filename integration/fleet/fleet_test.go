@@ -3,15 +3,17 @@
 package fleet
 
 import (
+	"bufio"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/mcp-credential/mcp-credential/internal/fakeworld"
+	"github.com/mcp-credential/mcp-credential/internal/fakeworld/mcpserver"
 )
 
 // TestLife has one machine sign in and others use that, with nothing but their configuration; then one signs out for all.
@@ -152,7 +154,7 @@ func TestDatabaseAway(t *testing.T) {
 			token := b.must("get", "--prompt", "never", f.world.ServerURL())
 			away, back := f.db.Kill, f.db.Start
 			if how == "partitioned" { // packets arrive, nobody answers
-				away, back = func() { f.db.Signal(syscall.SIGSTOP) }, func() { f.db.Signal(syscall.SIGCONT) }
+				away, back = f.db.Freeze, f.db.Thaw
 			}
 			away()
 			if r := b.get(); r.stdout != token {
@@ -247,5 +249,73 @@ func TestRotation(t *testing.T) {
 	}
 	if s := f.world.Stats(); s.Reuse != 0 {
 		t.Errorf("reuse %d", s.Reuse)
+	}
+}
+
+// TestBridge has a bridge on a machine where nobody has signed in.
+func TestBridge(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, func(o *fakeworld.Options) { o.MCP = mcpserver.Handler() })
+	f.machine().must("login", f.world.ServerURL())
+	c := f.machine().command("bridge", "--strict", f.world.ServerURL())
+	in, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.StdoutPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(in, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"me","version":"1"}}}`+"\n")
+	line, err := bufio.NewReader(out).ReadString('\n')
+	_ = in.Close()
+	_ = c.Wait()
+	if err != nil || !strings.Contains(line, `"serverInfo"`) || f.world.Stats().Token["refresh_token"] != 0 {
+		t.Errorf("%v: %s", err, line)
+	}
+}
+
+// TestPartitionInTheMiddle cuts a machine off from the database between the token request and the commit.
+func TestPartitionInTheMiddle(t *testing.T) {
+	t.Parallel()
+	for name, cut := range map[string]struct{ away, back func(*fleet) }{
+		"partition": {func(f *fleet) { f.db.Freeze() }, func(f *fleet) { f.db.Thaw() }},
+		"crash":     {func(f *fleet) { f.db.Kill() }, func(f *fleet) { f.db.Start() }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFleet(t)
+			a, b := f.machine(), f.machine()
+			a.must("login", f.world.ServerURL())
+			b.must("get", "--prompt", "never", f.world.ServerURL())
+			f.world.Set(func(k *fakeworld.Behaviour) {
+				k.Faults = []fakeworld.Fault{{On: fakeworld.OnToken, Delay: fakeworld.Duration(time.Second)}}
+			})
+			a.must("erase", f.world.ServerURL())
+			ended := make(chan result, 1)
+			go func() { ended <- a.get() }()
+			for f.world.Stats().HTTP["POST /token"] < 2 { // the first was the sign-in's
+				<-time.After(5 * time.Millisecond)
+			}
+			cut.away(f)
+			r := <-ended
+			if r.code != 4 || r.took > 10*time.Second {
+				t.Errorf("cut off: %v", r)
+			}
+			cut.back(f)
+			token := a.get("--wait", "40s")
+			if token.code != 0 || !f.accepts(token.stdout) {
+				t.Errorf("afterwards: %v", token)
+			}
+			b.must("erase", f.world.ServerURL())
+			if r := b.get("--wait", "40s"); r.code != 0 || !f.accepts(r.stdout) {
+				t.Errorf("another machine afterwards: %v", r)
+			}
+			if s := f.world.Stats(); s.Reuse != 0 {
+				t.Errorf("reuse %d", s.Reuse)
+			}
+		})
 	}
 }

@@ -176,6 +176,27 @@ func (p *Postgres) answers() bool {
 // Kill kills the server with SIGKILL.
 func (p *Postgres) Kill() { p.Signal(syscall.SIGKILL) }
 
+// Freeze stops every process of the server: packets arrive, nobody answers. Thaw has them go on.
+func (p *Postgres) Freeze() { p.signalAll(syscall.SIGSTOP) }
+
+// Thaw ends Freeze.
+func (p *Postgres) Thaw() { p.signalAll(syscall.SIGCONT) }
+
+// signalAll signals the first process before its children, so that it has no more of them.
+func (p *Postgres) signalAll(s syscall.Signal) {
+	p.Signal(s)
+	all, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range all {
+		data, _ := os.ReadFile(path)
+		_, rest, _ := strings.Cut(string(data), ") ")
+		fields := strings.Fields(rest)
+		pid, err := strconv.Atoi(strings.Split(path, "/")[2])
+		if err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(p.cmd.Process.Pid) {
+			_ = syscall.Kill(pid, s)
+		}
+	}
+}
+
 // Signal sends a signal to the server's first process; where that ends it, Signal waits for the end.
 func (p *Postgres) Signal(s syscall.Signal) {
 	if p.cmd == nil {
