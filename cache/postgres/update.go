@@ -35,12 +35,14 @@ func (s *Store) Update(ctx context.Context, id string, do func(old credential.Sh
 		return err
 	}
 	end := time.Now().Add(patience)
+	busy := false
 	for pause := 20 * time.Millisecond; ; pause = min(pause*3/2, time.Second) {
 		u := update{store: s, id: id, me: me, do: do}
 		err := u.once(ctx)
-		if !errors.Is(err, errBegun) {
+		if !errors.Is(err, errBegun) && !(busy && ctx.Err() != nil) {
 			return explain(err)
 		}
+		busy = true
 		if time.Now().After(end) || wait.Sleep(ctx, pause) != nil {
 			e := credential.Fail(credential.StillRefreshing, "another machine of the fleet has begun a refresh and not ended it", nil)
 			e.RetryAfter = RetryAfter
