@@ -241,9 +241,7 @@ func TestUnusableServers(t *testing.T) {
 		"legacy mismatch":             {&site{docs: map[string]string{asRoot: strings.Replace(goodAS, `"issuer":"ORIGIN"`, `"issuer":"https://victim.example"`, 1)}}, credential.Hostile, "victim.example"},
 		"open, without metadata":      {&site{mcp: func(http.ResponseWriter, *http.Request) {}}, credential.BadAnswer, "does not ask for a token"},
 		"broken, without metadata":    {&site{mcp: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }}, credential.Network, "fails"},
-		"the server redirects away": {&site{mcp: func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "https://evil.example/", http.StatusTemporaryRedirect)
-		}}, credential.Hostile, "redirects to another origin"},
+		"the server redirects away":   {&site{mcp: http.RedirectHandler("https://evil.example/", http.StatusTemporaryRedirect).ServeHTTP}, credential.Hostile, "redirects to another origin"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := test.site

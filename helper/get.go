@@ -129,11 +129,8 @@ func (h *Helper) get(ctx context.Context, a Ask) (credential.Token, error) {
 	} else {
 		t, err = tokens{h}.awaitRefresh(ctx, s, a)
 	}
-	if needsSignIn(err) && (tokens{h}).overtaken(a, s) {
+	if news, _ := (fleets{h}).signedIn(ctx, a, err); news || needsSignIn(err) && (tokens{h}).overtaken(a, s) {
 		h.Trace("another sign-in has taken the place of the one that was asked")
-		return h.get(ctx, a)
-	}
-	if news, _ := (fleets{h}).signedIn(ctx, a, err); news {
 		return h.get(ctx, a)
 	}
 	if needsSignIn(err) {
