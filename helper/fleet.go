@@ -56,6 +56,7 @@ func readPublicHalf(item credential.Shared) (publicHalf, error) {
 type sharedToken struct {
 	Access    string    `json:"access_token"`
 	Type      string    `json:"token_type"`
+	Key       string    `json:"key,omitempty"` // that the token is bound to
 	Obtained  time.Time `json:"obtained"`
 	Expiry    time.Time `json:"expiry,omitzero"`
 	RefreshAt time.Time `json:"refresh_at,omitzero"`
@@ -76,7 +77,7 @@ func withToken(item credential.Shared, id string, t credential.Token, now time.T
 			delete(all, old)
 		}
 	}
-	all[id] = sharedToken{Access: t.Access.Reveal(), Type: t.Type, Obtained: t.Obtained, Expiry: t.Expiry, RefreshAt: t.RefreshAt, Scopes: t.Scopes}
+	all[id] = sharedToken{Access: t.Access.Reveal(), Type: t.Type, Key: t.Key.Reveal(), Obtained: t.Obtained, Expiry: t.Expiry, RefreshAt: t.RefreshAt, Scopes: t.Scopes}
 	item.Tokens, _ = json.Marshal(all)
 	item.Expiry = t.Expiry
 	return item
@@ -87,7 +88,8 @@ func withToken(item credential.Shared, id string, t credential.Token, now time.T
 func (h fleets) token(item credential.Shared, s resolved, refused string) (credential.Token, bool) {
 	found, ok := readTokens(item)[s.tokenID]
 	t := credential.Token{
-		Access: credential.NewSecret(found.Access), Type: found.Type, Obtained: found.Obtained, Expiry: found.Expiry, RefreshAt: found.RefreshAt, Scopes: found.Scopes,
+		Access: credential.NewSecret(found.Access), Type: found.Type, Key: credential.NewSecret(found.Key),
+		Obtained: found.Obtained, Expiry: found.Expiry, RefreshAt: found.RefreshAt, Scopes: found.Scopes,
 	}
 	if !ok || !t.Valid(h.Now()) || t.Due(h.Now()) || t.Access.Fingerprint() == refused {
 		return credential.Token{}, false

@@ -150,6 +150,26 @@ func TestFleetSharesTokens(t *testing.T) {
 	}
 }
 
+// A token that is bound to a key comes to other machines with it.
+func TestFleetSharesKeys(t *testing.T) {
+	_, m := newFleet(t, 2)
+	for _, r := range m {
+		r.found.Bound = true
+	}
+	m[0].login(Login{})
+	for _, r := range m {
+		r.proven("access-1", "key-1")
+	}
+	for _, r := range m {
+		r.now = r.now.Add(2 * time.Hour)
+		r.mustRefresh()
+		r.proven("access-2", "key-1")
+	}
+	if m[0].server.requests != 1 {
+		t.Errorf("%d token requests", m[0].server.requests)
+	}
+}
+
 // The commit is uncertain: the token is handed out, its successor is parked, and the next refresh goes on from there.
 func TestFleetCommitFails(t *testing.T) {
 	for name, happened := range map[string]bool{"it had happened": true, "it had not": false} {
