@@ -1,4 +1,4 @@
-//go:build integration && linux
+//go:build fleet && linux
 
 package fleet
 
@@ -72,7 +72,8 @@ func TestTortureKills(t *testing.T) {
 				default:
 				}
 				v.gate.Lock()
-				v.gate.Unlock() //nolint:staticcheck // whoever kills it has to be done
+				//lint:ignore SA2001 whoever kills it has to be done
+				v.gate.Unlock()
 				r := v.get()
 				mu.Lock()
 				codes[r.code]++
