@@ -28,7 +28,7 @@ FUZZTIME  ?= 5s
 RUNS      ?= 200
 TORTURE   ?= 10m
 
-.PHONY: all help build install uninstall demo test integration hosts check format vet lint vulnerabilities cross bench fuzz torture fleet model snapshot release pictures windows clean
+.PHONY: all help build install uninstall demo test integration hosts check format vet lint vulnerabilities cross bench fuzz torture model snapshot release pictures windows clean
 
 all: build
 
@@ -77,7 +77,7 @@ format: ## fails where gofmt would change something
 vet: ## go vet for every platform
 	@for platform in $(PLATFORMS); do \
 		echo "vet $$platform"; \
-		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) vet -trimpath -tags integration,fleet,hosts,release,wine,faults ./... || exit 1; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GO) vet -trimpath -tags integration,hosts,release,wine,faults ./... || exit 1; \
 	done
 ifeq ($(OS),darwin)
 	CGO_ENABLED=1 $(GO) vet ./...
@@ -85,7 +85,7 @@ endif
 
 lint: ## staticcheck, as scripts/check/go.mod pins it, and vet of the tests' clients
 	cd integration/clients && $(GO) vet ./...
-	program=$$(cd scripts/check && GOOS= GOARCH= $(GO) tool -n staticcheck) && $$program -tags integration,fleet,hosts,release,wine,faults ./...
+	program=$$(cd scripts/check && GOOS= GOARCH= $(GO) tool -n staticcheck) && $$program -tags integration,hosts,release,wine,faults ./...
 
 vulnerabilities: ## govulncheck, which fetches what is known from vuln.go.dev
 	program=$$(cd scripts/check && GOOS= GOARCH= $(GO) tool -n govulncheck) && $$program ./...
@@ -105,11 +105,7 @@ fuzz: ## every fuzzer for $(FUZZTIME), one on each processor at a time
 
 torture: build ## kills, faults and races for $(TORTURE) each; needs what integration needs, and a C compiler
 	TORTURE=$(TORTURE) $(GO) test -count 1 -v -tags integration -timeout 3h -parallel 3 -run '^TestTorture' ./integration
-	TORTURE=$(TORTURE) $(GO) test -count 1 -v -tags fleet -timeout 3h -run '^TestTorture' ./integration/fleet
 	TORTURE=$(TORTURE) INTEGRATION_RACE=1 $(GO) test -count 1 -v -tags integration -timeout 3h -run '^TestRacing' ./integration
-
-fleet: ## several machines that share a sign-in through a real PostgreSQL
-	$(GO) test -count 1 -timeout 20m -tags fleet ./cache/postgres ./integration/fleet
 
 model: ## spin on the model of the refresh, and on each mistake in it
 	sh scripts/model/run.sh

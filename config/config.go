@@ -26,12 +26,10 @@ const maxFile = 1 << 20
 
 // Config is the whole file. The zero Config is what no file means.
 type Config struct {
-	Store          string            `toml:"store"`             // which keychain; see docs/config.md
-	PassphraseFile string            `toml:"passphrase_file"`   // of the encrypted file
-	PostgresURL    string            `toml:"postgres_url_file"` // file with the URL of a fleet's database
-	FleetKey       string            `toml:"fleet_key_file"`    // file with the key of a fleet
-	Prompt         string            `toml:"prompt"`            // never or once
-	Wait           string            `toml:"wait"`              // a Go duration, such as "8s"
+	Store          string            `toml:"store"`           // which keychain; see docs/config.md
+	PassphraseFile string            `toml:"passphrase_file"` // of the encrypted file
+	Prompt         string            `toml:"prompt"`          // never or once
+	Wait           string            `toml:"wait"`            // a Go duration, such as "8s"
 	Notify         bool              `toml:"notify"`
 	Remember       *bool             `toml:"remember"` // bridges keep what servers say of themselves; nil: yes
 	Servers        map[string]Server `toml:"servers"`  // by server URL

@@ -44,12 +44,6 @@ func (h approvals) store(ctx context.Context, kc Keychain, server state.Server, 
 		return nil, err
 	}
 	h.Trace("sign-in: in the keychain")
-	if f, ok := kc.(Fleet); ok {
-		var err error
-		if g.DataKey, err = f.DataKey(si.ID); err != nil {
-			return nil, err
-		}
-	}
 	_ = (cache.Parking{Store: h.Cache}).DropAll(si.ID)
 	s := resolved{server: server, account: account, signIn: si}
 	s.tokenID = credential.TokenID(si.ID, server.URL, server.Resource, account.Scopes)
@@ -59,13 +53,10 @@ func (h approvals) store(ctx context.Context, kc Keychain, server state.Server, 
 	h.Trace("sign-in: recorded")
 	replaced, err := h.approve(ctx, server, account, credential.LockWait)
 	h.Trace("sign-in: approved")
-	if err != nil {
+	if err != nil || answer.Token.Access.IsZero() {
 		return replaced, err
 	}
 	t := answer.Token
-	if err := fleets(h).publish(ctx, kc, si.ID, s.tokenID, t); err != nil || t.Access.IsZero() {
-		return replaced, err
-	}
 	t.Server, t.Resource, t.Issuer, t.Account = server.URL, server.Resource, server.Issuer, cmp.Or(si.User, account.Label)
 	err = noTier(h.Cache.Keep(g.DataKey, si.ID, s.tokenID, t))
 	if account.Label == "" {
@@ -124,9 +115,6 @@ func (h approvals) approveShared(ctx context.Context, server state.Server, accou
 	replaced, err := h.approve(ctx, server, account, credential.LockShort)
 	for _, id := range replaced {
 		logouts(h).removeOrphan(ctx, id)
-	}
-	if err == nil {
-		fleets(h).republish(ctx, account.SignIn, server.URL)
 	}
 	return err
 }

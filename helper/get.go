@@ -88,11 +88,6 @@ func (h *Helper) get(ctx context.Context, a Ask) (credential.Token, error) {
 		return machines{h}.answer(ctx, a, m)
 	}
 	if err != nil {
-		if news, ferr := (fleets{h}).signedIn(ctx, a, err); ferr != nil {
-			return credential.Token{}, ferr
-		} else if news {
-			return h.get(ctx, a)
-		}
 		if !needsSignIn(err) || a.Quiet && credential.KindOf(err) == credential.NotFound {
 			return credential.Token{}, err
 		}
@@ -129,7 +124,7 @@ func (h *Helper) get(ctx context.Context, a Ask) (credential.Token, error) {
 	} else {
 		t, err = tokens{h}.awaitRefresh(ctx, s, a)
 	}
-	if news, _ := (fleets{h}).signedIn(ctx, a, err); news || needsSignIn(err) && (tokens{h}).overtaken(a, s) {
+	if needsSignIn(err) && (tokens{h}).overtaken(a, s) {
 		h.Trace("another sign-in has taken the place of the one that was asked")
 		return h.get(ctx, a)
 	}
@@ -192,11 +187,11 @@ func (h tokens) read(ctx context.Context, s resolved) (credential.Token, error) 
 func (h tokens) readCold(ctx context.Context, s resolved) (credential.Token, error) {
 	if s.dataKey.IsZero() {
 		h.Trace("cache: the data key is not hot; asking the keychain")
-		key, err := h.dataKey(ctx, s.signIn)
+		g, err := h.grant(ctx, s.signIn)
 		if err != nil {
 			return credential.Token{}, err
 		}
-		*s.dataKey = key
+		*s.dataKey = g.DataKey
 	}
 	t, err := h.Cache.TokenWith(*s.dataKey, s.signIn.ID, s.tokenID)
 	if err == nil && t.Valid(h.Now()) {
@@ -342,4 +337,13 @@ func unwritable(records state.Records, err error) error {
 		return err
 	}
 	return cmp.Or(records.Writable(), err)
+}
+
+// Notice returns, once, the sentence that a refresh has left for --notify.
+func (h *Helper) Notice(q credential.Query) string {
+	s, err := h.resolve(q)
+	if err != nil {
+		return ""
+	}
+	return state.Notices{Records: h.Records}.Take(s.signIn.ID)
 }

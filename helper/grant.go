@@ -67,28 +67,11 @@ func (h *Helper) grant(ctx context.Context, si state.SignIn) (credential.Grant, 
 	return o.Grant, err
 }
 
-// dataKey is the key that seals the access tokens of a sign-in.
-func (h tokens) dataKey(ctx context.Context, si state.SignIn) (credential.Secret, error) {
-	kc, err := h.Keychain(ctx, si.Keychain)
-	if err != nil {
-		return credential.Secret{}, err
-	}
-	if f, ok := kc.(Fleet); ok { // which may be out of reach
-		return f.DataKey(si.ID)
-	}
-	g, err := h.grant(ctx, si)
-	return g.DataKey, err
-}
-
 func (h *Helper) open(ctx context.Context, si state.SignIn) (opened, error) {
 	kc, err := h.Keychain(ctx, si.Keychain)
 	if err != nil {
 		return opened{}, err
 	}
-	return refreshes{h}.openIn(ctx, kc, si)
-}
-
-func (h refreshes) openIn(ctx context.Context, kc Keychain, si state.SignIn) (opened, error) {
 	o := opened{chain: kc}
 	data, err := kc.Get(ctx, si.ID)
 	if err != nil {
@@ -96,11 +79,6 @@ func (h refreshes) openIn(ctx context.Context, kc Keychain, si state.SignIn) (op
 	}
 	if o.Grant, err = decodeGrant(data); err != nil {
 		return o, err
-	}
-	if f, ok := kc.(Fleet); ok {
-		if o.DataKey, err = f.DataKey(si.ID); err != nil {
-			return o, err
-		}
 	}
 	return h.withParked(o, si.ID), nil
 }
@@ -131,9 +109,6 @@ const probeItem = "probe"
 
 // checkWritable reports why the keychain cannot take an item: locked, read-only, the passphrase is wrong.
 func (h logins) checkWritable(ctx context.Context, kc Keychain) error {
-	if f, ok := kc.(Fleet); ok {
-		return f.MaySignIn(ctx)
-	}
 	return h.locked(ctx, probeItem, credential.LockWait, func() error {
 		if err := kc.Set(ctx, probeItem, "mcp-credential: probe", []byte(probeItem)); err != nil {
 			return err
@@ -200,9 +175,6 @@ func (h refreshes) keep(ctx context.Context, s resolved, o opened, room *cache.P
 			}
 			if err := save(ctx, o.chain, id, label, g); err != nil {
 				return false, parked == nil, errors.Join(err, parked)
-			}
-			if _, ok := o.chain.(*held); ok { // what is parked stays until the row is committed
-				return true, true, nil
 			}
 			h.traceSince("keychain: the rotated refresh token is stored", g.Answered)
 			if err := (cache.Parking{Store: h.Cache}).DropAll(id); err != nil { // no longer used: the keychain's is another one than it has replaced

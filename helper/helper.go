@@ -111,9 +111,7 @@ type Helper struct {
 	Config func() (size, mtime int64)
 
 	Keychain func(ctx context.Context, store string) (Keychain, error) // store "" is the configured or preferred one
-	// Fleet is the store that the configuration names for a server, where a fleet shares that, else nil; a nil Fleet is no fleet at all.
-	Fleet  func(ctx context.Context, serverURL string) (Fleet, error)
-	Source func(name string) (Refresher, error)
+	Source   func(name string) (Refresher, error)
 	// Machine finds the machine identity that a question may use; nil without an error: there is none. named: a flag or
 	// the configuration asks for it, so that an error is final. A nil Machine finds none.
 	// With onlyNamed no other one is looked for, which costs every caller the reading of certificates.

@@ -57,9 +57,6 @@ func (h *Helper) Login(ctx context.Context, l Login, who Person) (Outcome, error
 	if err != nil {
 		return Outcome{}, err
 	}
-	if _, err := (fleets{h}).adopt(ctx, l.URL); err != nil {
-		return Outcome{}, err
-	}
 	before, err := logins{h}.current(l, settings)
 	if err != nil {
 		return Outcome{}, err

@@ -20,11 +20,6 @@ type logouts struct{ *Helper }
 // the tokens with it. A sign-in that serves other servers too stays for them. It returns what was signed out of:
 // each server, and as whom.
 func (h *Helper) Logout(ctx context.Context, url, account string) ([]string, error) {
-	if url != "" {
-		if _, err := (fleets{h}).adopt(ctx, url); err != nil {
-			h.Warn(err.Error())
-		}
-	}
 	servers, err := h.Records.Servers()
 	if err != nil {
 		h.Warn(err.Error())
@@ -106,11 +101,7 @@ func (h logouts) signOut(ctx context.Context, s state.Server, gone []state.Accou
 		}
 		off = append(off, a)
 	}
-	err := h.removeAccounts(ctx, s, off)
-	for _, a := range off {
-		fleets(h).republish(ctx, a.SignIn, s.URL)
-	}
-	return unwritable(h.Records, errors.Join(bad, err))
+	return unwritable(h.Records, errors.Join(bad, h.removeAccounts(ctx, s, off)))
 }
 
 // removeAccounts takes accounts off the record of a server as it is now. An account that somebody has signed in again meanwhile, or
@@ -152,9 +143,6 @@ func (h logouts) signOutAccount(ctx context.Context, s state.Server, a state.Acc
 		return errors.Join(h.Cache.Drop(a.SignIn, credential.TokenID(a.SignIn, s.URL, s.Resource, a.Scopes)), Memories(h).at(a.SignIn, s.URL).Drop())
 	}
 	return h.locked(ctx, a.SignIn, credential.LockSignIn, func() error {
-		if err := fleets(h).maySignOut(ctx, a.SignIn); err != nil {
-			return err
-		}
 		h.revoke(ctx, a.SignIn, s.URL, "for "+s.URL)
 		return h.dropSignIn(ctx, a.SignIn)
 	})

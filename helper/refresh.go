@@ -91,7 +91,7 @@ func (h refreshes) refreshLocked(ctx context.Context, r Renewal) error {
 	}
 	defer room.Release()
 	defer h.HoldSignals()()
-	answer, key, err := h.renew(ctx, s, r)
+	answer, key, err := h.spend(ctx, s)
 	if answer.Token.Access.IsZero() {
 		room.Release() // before the record tells others that this refresh has ended
 		return h.failed(s, err)
@@ -134,23 +134,11 @@ func (h *Helper) Ending(q credential.Query) error {
 	return hopeless(h.Now(), s.server.URL, s.signIn)
 }
 
-// renew brings a new access token, from a fleet that has it or for the refresh token.
-func (h refreshes) renew(ctx context.Context, s resolved, r Renewal) (credential.Answer, credential.Secret, error) {
-	kc, err := h.Keychain(ctx, s.signIn.Keychain)
-	if err != nil {
-		return credential.Answer{}, credential.Secret{}, err
-	}
-	if f, ok := kc.(Fleet); ok {
-		return fleets(h).renew(ctx, f, s, r)
-	}
-	return h.spend(ctx, s, kc, func() error { return nil })
-}
-
 // spend redeems the refresh token, with everything slow done before: the keychain is read, the data key at hand, and the file
 // for the rotated token has its name and its room on the disk, or nothing is spent. When the server refuses it, the keychain is read again: a sibling on another
 // machine with the same home, or a sign-in, may have put a newer one there, which is then tried. Only when the current
-// one is refused is the sign-in dead. begin is called right before, and nothing is spent where it fails.
-func (h refreshes) spend(ctx context.Context, s resolved, kc Keychain, begin func() error) (credential.Answer, credential.Secret, error) {
+// one is refused is the sign-in dead.
+func (h refreshes) spend(ctx context.Context, s resolved) (credential.Answer, credential.Secret, error) {
 	source, err := h.Source(s.signIn.Source)
 	if err != nil {
 		return credential.Answer{}, credential.Secret{}, err
@@ -163,7 +151,7 @@ func (h refreshes) spend(ctx context.Context, s resolved, kc Keychain, begin fun
 	}
 	var refused *refusal
 	for {
-		g, err := h.openIn(ctx, kc, s.signIn)
+		g, err := h.open(ctx, s.signIn)
 		if err != nil {
 			return credential.Answer{}, g.DataKey, err
 		}
@@ -176,10 +164,6 @@ func (h refreshes) spend(ctx context.Context, s resolved, kc Keychain, begin fun
 		room, err := cache.Parking{Store: h.Cache}.Take(s.signIn.ID, g.slot)
 		if err != nil {
 			return credential.Answer{}, g.DataKey, h.cannotStore(err)
-		}
-		if err := begin(); err != nil {
-			room.Release()
-			return credential.Answer{}, g.DataKey, err
 		}
 		h.Trace("refresh: one token request to " + credential.Origin(target.Endpoints.Token))
 		answer, err := source.Silent(ctx, target, g.Grant, s.signIn.AuthMethod, h.keep(ctx, s, g, room))

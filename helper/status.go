@@ -157,12 +157,3 @@ func notNil(s []string) []string {
 	}
 	return s
 }
-
-// Notice returns, once, the sentence that a refresh has left for --notify.
-func (h *Helper) Notice(q credential.Query) string {
-	s, err := h.resolve(q)
-	if err != nil {
-		return ""
-	}
-	return state.Notices{Records: h.Records}.Take(s.signIn.ID)
-}

@@ -167,7 +167,6 @@ func (h imports) eraseToken(ctx context.Context, server state.Server, a state.Ac
 	tokenID := credential.TokenID(a.SignIn, server.URL, server.Resource, a.Scopes)
 	if refused.IsZero() {
 		h.Trace("erase: the cached token")
-		fleets(h).eraseCached(ctx, server, a)
 		return h.Cache.Drop(a.SignIn, tokenID)
 	}
 	err := h.locked(ctx, a.SignIn, credential.LockShort, func() error {
@@ -184,7 +183,6 @@ func (h imports) eraseToken(ctx context.Context, server state.Server, a state.Ac
 			return nil
 		}
 		h.Trace("erase: the refused token")
-		fleets(h).erase(ctx, s, t)
 		return h.Cache.Drop(a.SignIn, tokenID)
 	})
 	if credential.KindOf(err) == credential.StillRefreshing {

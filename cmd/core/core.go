@@ -36,7 +36,6 @@ type commands struct {
 	Forward    forwardCmd    `cmd:"" help:"Answer another machine, or a container, at a socket."`
 	Account    accountCmd    `cmd:"" help:"List the accounts of servers, or choose a server's default."`
 	Doctor     doctorCmd     `cmd:"" help:"Find out why a token does not get where it should."`
-	Fleet      fleetCmd      `cmd:"" help:"Share sign-ins with other machines through PostgreSQL."`
 	Status     statusCmd     `cmd:"" help:"Show servers, sign-ins, expiry and the last error."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 	Completion completionCmd `cmd:"" help:"Print the completion script of a shell."`

@@ -18,10 +18,6 @@ func (setupCmd) Help() string {
 
 func (statusCmd) Help() string { return `Example: mcp-credential status --output json` }
 
-func (fleetCmd) Help() string {
-	return `Example: mcp-credential fleet key /etc/mcp-credential/fleet.key`
-}
-
 func (doctorCmd) Help() string { return `Example: mcp-credential doctor https://mcp.example.com/mcp` }
 
 func (sshCmd) Help() string { return `Example: mcp-credential ssh devbox -t tmux` }

@@ -52,9 +52,6 @@ func injectFaults(w *wiring) {
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := kc.(helper.Fleet); ok { // whose faults are those of a database
-			return kc, nil
-		}
 		return faultyKeychain{kc, func(call string) string { return p.act(w, func(at string) bool { return at == call }) }}, nil
 	}
 	if off, err := time.ParseDuration(p.Clock); err == nil {

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/mcp-credential/mcp-credential/cache/keychain"
-	"github.com/mcp-credential/mcp-credential/cache/postgres"
 	"github.com/mcp-credential/mcp-credential/cmd/call"
 	"github.com/mcp-credential/mcp-credential/helper"
 	"github.com/mcp-credential/mcp-credential/internal/browser"
@@ -34,11 +33,6 @@ func (w *wiring) keychain(ctx context.Context, store string) (helper.Keychain, e
 	if kc, ok := w.keychains[store]; ok {
 		return kc, nil
 	}
-	if store == postgres.Name {
-		kc := fleets{w}.store()
-		w.keychains[store] = kc
-		return kc, nil
-	}
 	o := keychain.Options{
 		Store: store, Home: w.dir.ID, Dir: w.dir.Path, PassphraseFile: w.passphraseFile(), Interactive: w.interactive, Getenv: osGetenv, Trace: w.trace,
 	}
@@ -56,7 +50,7 @@ func (w *wiring) keychain(ctx context.Context, store string) (helper.Keychain, e
 // knownStore is an error where MCPCRED_STORE names no keychain: it says which names there are.
 func knownStore(ctx context.Context, dir home.Dir) error {
 	name := osGetenv("MCPCRED_STORE")
-	if name == "" || name == postgres.Name || slices.Contains(keychain.Names(), name) {
+	if name == "" || slices.Contains(keychain.Names(), name) {
 		return nil
 	}
 	_, err := keychain.Open(ctx, keychain.Options{Store: name, Home: dir.ID, Dir: dir.Path})

@@ -71,7 +71,6 @@ func wireHome(dir home.Dir, c common, s streams) *wiring {
 		// secrets
 		Keychain:       w.keychain,
 		KeychainKeys:   runtime.GOOS == "darwin",
-		Fleet:          fleets{w}.of,
 		Attended:       w.attended,
 		PassphraseFile: w.passphraseFileOf,
 		// authorization servers

@@ -38,7 +38,6 @@ var layout = map[string][]string{
 
 	// The core's world.
 	"cache/keychain":  {"credential", "internal/atomicfile", "internal/busguard", "github.com/99designs/keyring", "github.com/godbus/dbus/v5"},
-	"cache/postgres":  {"credential", "internal/atomicfile", "internal/datakey", "internal/wait", "github.com/jackc/pgx/v5", "github.com/jackc/pgx/v5/pgconn"},
 	"config":          {"credential", "github.com/pelletier/go-toml/v2"},
 	"discovery":       {"credential", "internal/dpop", "internal/microsoft", "internal/webclient", "github.com/modelcontextprotocol/go-sdk/oauthex"},
 	"source":          {"credential", "internal/loopback", "internal/wait"},
@@ -68,7 +67,7 @@ var layout = map[string][]string{
 	"bridge/credentials": {"bridge/signin", "bridge/token", "credential", "discovery", "helper"},
 	"bridge":             {"bridge/jsonrpc", "bridge/signin", "bridge/standin", "bridge/streamable", "bridge/token", "credential", "internal/wait"},
 	"cmd/core": {
-		"bridge", "bridge/credentials", "bridge/signin", "bridge/stdio", "cache", "cache/keychain", "cache/postgres", "cmd/call", "config", "credential",
+		"bridge", "bridge/credentials", "bridge/signin", "bridge/stdio", "cache", "cache/keychain", "cmd/call", "config", "credential",
 		"discovery", "doctor", "forward", "helper", "host", "host/change", "internal/wait", "internal/browser", "internal/busguard", "internal/detach", "internal/home",
 		"internal/loopback", "internal/microsoft", "internal/webclient", "protocol", "source", "source/entra", "source/oauth", "source/workload", "state",
 		"github.com/alecthomas/kong", "github.com/rogpeppe/go-internal/diff", "golang.org/x/term",
@@ -80,7 +79,6 @@ var layout = map[string][]string{
 	"docs":                             {},
 	"integration":                      {},
 	"integration/clients":              {"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy", "github.com/Azure/azure-sdk-for-go/sdk/azidentity", "github.com/docker/docker-credential-helpers/client", "github.com/docker/docker-credential-helpers/credentials", "k8s.io/client-go/rest", "k8s.io/client-go/tools/clientcmd"},
-	"integration/fleet":                {},
 	"integration/hosts":                {},
 	"integration/release":              {},
 	"integration/windows":              {},
@@ -113,8 +111,6 @@ var sdks = map[string][]string{
 	"github.com/alecthomas/kong":                                                      {"cmd/core"},
 	"github.com/anishathalye/porcupine":                                               {"integration"},
 	"github.com/godbus/dbus/v5":                                                       {"cache/keychain"},
-	"github.com/jackc/pgx/v5":                                                         {"cache/postgres"},
-	"github.com/jackc/pgx/v5/pgconn":                                                  {"cache/postgres"},
 	"github.com/modelcontextprotocol/go-sdk/mcp":                                      {"bridge", "internal/fakeworld/mcpserver"},
 	"github.com/modelcontextprotocol/go-sdk/oauthex":                                  {"discovery"},
 	"github.com/pelletier/go-toml/v2":                                                 {"config", "host"},

@@ -15,7 +15,6 @@ var revealers = map[string]string{
 	"doctor/claims.go":              "the claims of a token are shown, without who the person is and without the signature",
 	"forward/answer.go":             "an access token goes to the machine that a person has approved",
 	"internal/dpop/dpop.go":         "the token goes into the Authorization header for its server, and a hash of it into a proof that its key signs",
-	"helper/fleet.go":               "an access token goes into the row of its sign-in, sealed",
 	"helper/grant.go":               "the grant goes into its keychain item",
 	"protocol/protocol.go":          "the access token is checked before it is written",
 	"protocol/request.go":           "a token of the caller is checked",

@@ -1,6 +1,6 @@
 #!/bin/sh
 # install.sh           installs what make integration and make model need and this machine lacks (Debian and its relatives; as root)
-# install.sh night     the same for make fleet and make model
+# install.sh night     the same for make model
 # install.sh --check   installs nothing: names what is missing and ends with 1
 #
 # Node is needed for npm alone: the servers run on the Node 22 that npm fetches (scripts/oidc-provider/start.sh).
@@ -31,7 +31,6 @@ if [ "$(uname -s)" = Linux ]; then
 	need secret-tool libsecret-tools
 fi
 if [ "${1-}" = night ]; then
-	[ -n "$(echo /usr/lib/postgresql/*/bin/initdb | grep -v '[*]')" ] || missing="$missing postgresql" # its programs are not in PATH
 	need spin spin
 	need cc 'gcc libc6-dev'
 fi
