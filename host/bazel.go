@@ -2,7 +2,6 @@ package host
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -16,12 +15,12 @@ var bazel = Host{
 // bazelRC is a .bazelrc: a line with options on each line. The helper of a server goes by its host name, without a port.
 type bazelRC struct{}
 
-var bazelHelper = regexp.MustCompile(`^\s*[a-z]+\s+"?--credential_helper=([^=\s"]+)=(.*mcp-credential(?:\.exe)?)"?\s*$`)
+var bazelHelper = lazily(`^\s*[a-z]+\s+"?--credential_helper=([^=\s"]+)=(.*mcp-credential(?:\.exe)?)"?\s*$`)
 
 // Servers is Syntax: those of ours, with the host for a URL.
 func (bazelRC) Servers(text []byte) (out []Server, err error) {
 	for _, line := range splitLines(text) {
-		if m := bazelHelper.FindStringSubmatch(line); m != nil {
+		if m := bazelHelper().FindStringSubmatch(line); m != nil {
 			out = append(out, Server{Name: m[1], URL: "https://" + m[1], Ours: true, Program: m[2]})
 		}
 	}
@@ -40,7 +39,7 @@ func (bazelRC) Put(text []byte, s Server, e Entry) ([]byte, error) {
 	}
 	lines, end := strings.SplitAfter(string(text), "\n"), lineEnd(text)
 	i := slices.IndexFunc(lines, func(l string) bool {
-		m := bazelHelper.FindStringSubmatch(strings.TrimSuffix(strings.TrimRight(l, "\r\n"), "\r"))
+		m := bazelHelper().FindStringSubmatch(strings.TrimSuffix(strings.TrimRight(l, "\r\n"), "\r"))
 		return m != nil && m[1] == u.Hostname()
 	})
 	if i >= 0 {

@@ -2,7 +2,6 @@ package host
 
 import (
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -28,14 +27,14 @@ func (gitConfig) Servers(text []byte) (out []Server, err error) {
 	origin := ""
 	for _, line := range splitLines(text) {
 		line = strings.TrimSpace(line)
-		if m := gitSection.FindStringSubmatch(line); m != nil {
+		if m := gitSection().FindStringSubmatch(line); m != nil {
 			origin = m[1]
 			continue
 		}
 		if strings.HasPrefix(line, "[") {
 			origin = ""
 		}
-		m := gitHelper.FindStringSubmatch(line)
+		m := gitHelper().FindStringSubmatch(line)
 		if origin == "" || m == nil {
 			continue
 		}
@@ -46,8 +45,8 @@ func (gitConfig) Servers(text []byte) (out []Server, err error) {
 }
 
 var (
-	gitSection = regexp.MustCompile(`^\[credential "([^"]+)"\]`)
-	gitHelper  = regexp.MustCompile(`^helper = ("?.*git-credential-mcp(?:\.exe)?"?)$`)
+	gitSection = lazily(`^\[credential "([^"]+)"\]`)
+	gitHelper  = lazily(`^helper = ("?.*git-credential-mcp(?:\.exe)?"?)$`)
 )
 
 // Put is Syntax. The empty helper comes first, so that no other helper stores the token.

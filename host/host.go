@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/mcp-credential/mcp-credential/credential"
@@ -274,4 +276,9 @@ func (p Place) appData() string {
 		return filepath.Join(p.Home, "Library", "Application Support")
 	}
 	return filepath.Join(p.Home, ".config")
+}
+
+// lazily is a pattern that is compiled when it is first used: the core starts without it.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }

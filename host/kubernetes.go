@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -36,7 +35,7 @@ type kubeKey struct {
 	value      string
 }
 
-var kubeLine = regexp.MustCompile(`^( *)((?:- +)*)(?:([A-Za-z0-9_./-]+)|"([^"]+)"):(?:[ \t]+(.*))?$`)
+var kubeLine = lazily(`^( *)((?:- +)*)(?:([A-Za-z0-9_./-]+)|"([^"]+)"):(?:[ \t]+(.*))?$`)
 
 // keys takes a text apart.
 func (kubeconfig) keys(lines []string) (out []kubeKey, err error) {
@@ -47,13 +46,13 @@ func (kubeconfig) keys(lines []string) (out []kubeKey, err error) {
 	var above []level
 	item := 0
 	for i, line := range lines {
-		if yamlBlank.MatchString(line) {
+		if yamlBlank().MatchString(line) {
 			continue
 		}
 		if strings.HasPrefix(strings.TrimLeft(line, " "), "\t") {
 			return nil, fmt.Errorf("line %d is indented with a tab", i+1)
 		}
-		m := kubeLine.FindStringSubmatch(line)
+		m := kubeLine().FindStringSubmatch(line)
 		if m == nil {
 			continue
 		}

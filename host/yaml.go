@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -14,9 +13,9 @@ import (
 type gooseYAML struct{}
 
 var (
-	yamlTop   = regexp.MustCompile(`^extensions:[ \t]*(\{\})?[ \t]*(#.*)?$`)
-	yamlKey   = regexp.MustCompile(`^( *)(?:([A-Za-z0-9_.-]+)|"([^"]+)"|'([^']+)'):(?:[ \t]+(.*))?$`)
-	yamlBlank = regexp.MustCompile(`^[ \t]*(#.*)?$`)
+	yamlTop   = lazily(`^extensions:[ \t]*(\{\})?[ \t]*(#.*)?$`)
+	yamlKey   = lazily(`^( *)(?:([A-Za-z0-9_.-]+)|"([^"]+)"|'([^']+)'):(?:[ \t]+(.*))?$`)
+	yamlBlank = lazily(`^[ \t]*(#.*)?$`)
 )
 
 // yamlEntry is one entry below extensions, as a range of lines, with the scalars in it.
@@ -31,7 +30,7 @@ type yamlEntry struct {
 
 // entries takes a text apart. top is the line of "extensions:"; -1: there is none.
 func (gooseYAML) entries(lines []string) (top int, out []yamlEntry, err error) {
-	top = slices.IndexFunc(lines, yamlTop.MatchString)
+	top = slices.IndexFunc(lines, yamlTop().MatchString)
 	if top < 0 {
 		if slices.ContainsFunc(lines, func(l string) bool { return strings.HasPrefix(l, "extensions") || strings.Contains(l, "\t") }) {
 			return top, nil, errors.New("its extensions are not written one to a line")
@@ -41,10 +40,10 @@ func (gooseYAML) entries(lines []string) (top int, out []yamlEntry, err error) {
 	depth := ""
 	for i := top + 1; i < len(lines); i++ {
 		line := lines[i]
-		if yamlBlank.MatchString(line) {
+		if yamlBlank().MatchString(line) {
 			continue
 		}
-		m := yamlKey.FindStringSubmatch(line)
+		m := yamlKey().FindStringSubmatch(line)
 		indent := line[:len(line)-len(strings.TrimLeft(line, " "))]
 		if strings.HasPrefix(line[len(indent):], "\t") {
 			return top, nil, fmt.Errorf("line %d is indented with a tab", i+1)
@@ -210,7 +209,7 @@ func (x yamlEntry) replace(lines []string, ours [][2]string) []string {
 }
 
 func yamlName(name string) string {
-	if bareKey.MatchString(name) {
+	if bareKey().MatchString(name) {
 		return name
 	}
 	return yamlString(name)

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rogpeppe/go-internal/diff"
 
@@ -169,7 +170,7 @@ func (c setupCmd) added(h host.Host, servers []host.Server) ([]host.Server, erro
 		return servers, nil
 	}
 	_, place, _ := strings.Cut(credential.Origin(url), "://")
-	name := cmp.Or(c.Name, strings.Trim(notName.ReplaceAllString(place, "-"), "-"))
+	name := cmp.Or(c.Name, strings.Trim(notName().ReplaceAllString(place, "-"), "-"))
 	if slices.ContainsFunc(servers, func(s host.Server) bool { return s.Name == name }) {
 		return nil, fmt.Errorf("there is a server called %s already; give another --name", name)
 	}
@@ -177,7 +178,7 @@ func (c setupCmd) added(h host.Host, servers []host.Server) ([]host.Server, erro
 }
 
 // notName is what names of entries do without, as all hosts take the rest.
-var notName = regexp.MustCompile(`[^A-Za-z0-9_-]+`)
+var notName = lazily(`[^A-Za-z0-9_-]+`)
 
 // bridgeFlags are what the bridge of a server needs besides its URL: another home, and headers that the configuration does not hold.
 func (c setupCmd) bridgeFlags(w *wiring, s host.Server) (flags []string) {
@@ -268,13 +269,13 @@ func (c setupCmd) planSettings(w *wiring, servers []host.Server) (plan, error) {
 // A line of a configuration with a secret in it, by the name that stands before its value, and a token by the word before it.
 // Everything that follows on the line is left out: it may be the whole file.
 var (
-	secretLine = regexp.MustCompile(`(?im)^(.*?(?:auth|key|token|secret|passw|passphrase|cookie)[^\s:=]*\s*[:=]\s*).+$`)
-	bearer     = regexp.MustCompile(`(?im)(bearer\s+).+$`)
+	secretLine = lazily(`(?im)^(.*?(?:auth|key|token|secret|passw|passphrase|cookie)[^\s:=]*\s*[:=]\s*).+$`)
+	bearer     = lazily(`(?im)(bearer\s+).+$`)
 )
 
 // masked is a text without what looks like a secret.
 func masked(text []byte) []byte {
-	return bearer.ReplaceAll(secretLine.ReplaceAll(text, []byte("${1}***")), []byte("${1}***"))
+	return bearer().ReplaceAll(secretLine().ReplaceAll(text, []byte("${1}***")), []byte("${1}***"))
 }
 
 // shown is the difference that a plan makes, without secrets.
@@ -286,4 +287,9 @@ func (p plan) shown() []byte {
 	}
 	out := diff.Diff(name, old, name+" (new)", next)
 	return masked(bytes.ReplaceAll(out, []byte("\r"), nil))
+}
+
+// lazily is a pattern that is compiled when it is first used: the core starts without it.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
