@@ -15,16 +15,16 @@ import (
 // Parse, because kong would double its start-up time. A test holds the two parsers to the same names.
 type Flags struct {
 	URL       string        `arg:"" optional:"" help:"Server URL. With it, stdin is never read."`
-	Input     string        `help:"Read the request in this format: git, json, kubernetes, bazel, docker or cargo." placeholder:"FORMAT"`
+	Input     string        `help:"Read the request in this format: docs/protocol.md." placeholder:"FORMAT"`
 	Output    string        `short:"o" help:"Answer in this format: token, headers, header, json, env, azure, kubernetes, bazel, docker, cargo or git." placeholder:"FORMAT"`
 	Account   string        `help:"Label of the sign-in to use." placeholder:"LABEL"`
 	ClientID  string        `name:"client-id" help:"Use only a sign-in of this OAuth client." placeholder:"ID"`
-	Identity  string        `help:"Use a machine identity: secret, certificate, workload, github, pipelines, managed or client-credentials." placeholder:"KIND"`
+	Identity  string        `help:"Machine identity of this kind: docs/ci.md." placeholder:"KIND"`
 	Tenant    string        `help:"Entra ID tenant of the machine identity." placeholder:"TENANT"`
 	Scope     []string      `help:"Additional scope to ask for; can be repeated." sep:"none" placeholder:"SCOPE"`
-	Resource  string        `help:"The server whose protected resource (App ID URI) this is, in place of its URL." placeholder:"URI"`
-	Shell     string        `help:"With --output env, whose line it is: posix, fish, powershell or cmd." placeholder:"SHELL"`
-	Variable  string        `help:"With --output env, the variable to set." placeholder:"MCP_ACCESS_TOKEN"`
+	Resource  string        `help:"In place of the URL: the server with this resource." placeholder:"URI"`
+	Shell     string        `help:"Of env: posix, fish, powershell or cmd." placeholder:"SHELL"`
+	Variable  string        `help:"Of env, in place of MCP_ACCESS_TOKEN." placeholder:"NAME"`
 	Challenge string        `help:"WWW-Authenticate value of the refused call." placeholder:"VALUE"`
 	Prompt    string        `help:"Whether a person may be asked: never or once." placeholder:"POLICY"`
 	Wait      time.Duration `help:"How long to wait for a refresh or a sign-in." placeholder:"8s"`

@@ -20,7 +20,7 @@ type loginCmd struct {
 	Name             string   `help:"What to call the server in messages." placeholder:"NAME"`
 	ClientID         string   `name:"client-id" help:"OAuth client: an id, or the https URL of a client id metadata document." placeholder:"ID"`
 	ClientSecretFile string   `name:"client-secret-file" help:"File that holds the client's secret." placeholder:"FILE"`
-	CallbackPort     int      `name:"callback-port" help:"Port of this machine that the client was registered with: http://localhost:PORT/callback." placeholder:"PORT"`
+	CallbackPort     int      `name:"callback-port" help:"Redirect to http://localhost:PORT/callback." placeholder:"PORT"`
 	Tenant           string   `help:"Entra ID tenant to sign in to: GUID or domain." placeholder:"TENANT"`
 	Scope            []string `help:"Additional scope to ask for; can be repeated." sep:"none" placeholder:"SCOPE"`
 	Device           bool     `xor:"way" help:"Sign in with a code on any device."`
